@@ -11,8 +11,8 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *a); /* NULL is fine */
-void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type */
+void arena_free(struct arena *a);		    /* NULL is fine */
+void *arena_alloc(struct arena *a, size_t size);    /* zeroed, aligned for any type */
 char *arena_strdup(struct arena *a, const char *s); /* NULL gives NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t len); /* adds a NUL */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -132,14 +132,15 @@ void buf_put_hex(struct buf *b, const unsigned char *data, size_t len)
 
 void buf_put_base64(struct buf *b, const void *data, size_t len)
 {
-	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char abc[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *p = data;
 
 	buf_reserve(b, len / 3 * 4 + 4);
 	for (size_t i = 0; i < len; i += 3) {
 		size_t n = len - i < 3 ? len - i : 3;
 		uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-		             (n > 2 ? p[i + 2] : 0);
+			     (n > 2 ? p[i + 2] : 0);
 
 		buf_putc(b, abc[v >> 18]);
 		buf_putc(b, abc[v >> 12 & 63]);
@@ -177,7 +178,8 @@ int buf_put_base64_decoded(struct buf *b, const char *s, size_t len)
 		bits = bits << 6 | (uint32_t)d;
 		if (++digits % 4 == 0) {
 			unsigned char out[3] = {(unsigned char)(bits >> 16),
-			                        (unsigned char)(bits >> 8), (unsigned char)bits};
+						(unsigned char)(bits >> 8),
+						(unsigned char)bits};
 			buf_add(b, out, 3);
 			bits = 0;
 		}

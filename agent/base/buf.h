@@ -17,7 +17,10 @@ struct buf {
 	size_t len, cap; /* cap 0: ptr is buf_empty, not ours to free */
 };
 
-#define BUF_INIT {.ptr = buf_empty}
+#define BUF_INIT                 \
+	{                        \
+		.ptr = buf_empty \
+	}
 
 void buf_init(struct buf *b);
 void buf_clear(struct buf *b); /* frees; usable again as empty */
@@ -36,7 +39,8 @@ char *buf_detach(struct buf *b); /* the caller frees; b is empty after */
 void buf_put_safe(struct buf *b, const char *s, size_t len);
 
 void buf_put_hex(struct buf *b, const unsigned char *data, size_t len);
-void buf_put_base64(struct buf *b, const void *data, size_t len); /* standard alphabet, padded */
+void buf_put_base64(struct buf *b, const void *data,
+		    size_t len); /* standard alphabet, padded */
 /* Decode standard base64 (padding optional, white space skipped). -1 on any other byte. */
 int buf_put_base64_decoded(struct buf *b, const char *s, size_t len);
 

@@ -1,6 +1,6 @@
 /*
- * base/digest.h - SHA-256, whole and shortened. Shortened ones compare our own data with itself;
- * whatever an attacker may choose is compared whole.
+ * base/digest.h - SHA-256, whole and shortened. Shortened ones compare our own data with
+ * itself; whatever an attacker may choose is compared whole.
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H

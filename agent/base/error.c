@@ -27,7 +27,8 @@ int error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
 	return -1;
 }
 
-int error_reason(struct error *err, enum error_kind kind, const char *reason, const char *fmt, ...)
+int error_reason(struct error *err, enum error_kind kind, const char *reason, const char *fmt,
+		 ...)
 {
 	va_list ap;
 

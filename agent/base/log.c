@@ -81,7 +81,8 @@ static bool plain(const char *value)
 	if (!*value)
 		return false;
 	for (; *value; value++)
-		if (*value <= ' ' || *value == '"' || *value == '=' || *value == '\\' || *value >= 0x7f)
+		if (*value <= ' ' || *value == '"' || *value == '=' || *value == '\\' ||
+		    *value >= 0x7f)
 			return false;
 	return true;
 }

@@ -21,15 +21,15 @@ bool log_enabled(enum log_level level);
 /* stage: the folder that speaks; msg: fixed text; then pairs of key and value (a NULL value
  * leaves the pair out), closed by LOG_END. */
 void log_event(enum log_level level, const char *stage, const char *msg, ...)
-        __attribute__((sentinel));
+	__attribute__((sentinel));
 
 #define log_error(...) log_event(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_event(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_event(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)                                                                             \
-	do {                                                                                       \
-		if (log_enabled(LOG_DEBUG))                                                        \
-			log_event(LOG_DEBUG, __VA_ARGS__);                                         \
+#define log_debug(...)                                     \
+	do {                                               \
+		if (log_enabled(LOG_DEBUG))                \
+			log_event(LOG_DEBUG, __VA_ARGS__); \
 	} while (0)
 
 #endif

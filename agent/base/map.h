@@ -21,7 +21,10 @@ struct map {
 	size_t cap, len, used;
 };
 
-#define MAP_INIT {0}
+#define MAP_INIT  \
+	{         \
+		0 \
+	}
 
 void map_clear(struct map *m); /* frees the keys; values are the caller's */
 void *map_get(const struct map *m, const char *key); /* NULL when absent */
@@ -29,7 +32,8 @@ void *map_get(const struct map *m, const char *key); /* NULL when absent */
 void *map_put(struct map *m, const char *key, void *value);
 void *map_remove(struct map *m, const char *key); /* the value removed, or NULL */
 
-/* for (size_t i = 0; (e = map_next(&m, &i));): entries in no order; don't add or remove inside. */
+/* for (size_t i = 0; (e = map_next(&m, &i));): entries in no order; don't add or remove inside.
+ */
 struct map_entry *map_next(const struct map *m, size_t *i);
 
 #endif

@@ -44,7 +44,8 @@ size_t text_utf8_bad(const char *s, size_t len)
 	uint32_t rune;
 
 	while (i < len) {
-		size_t n = (unsigned char)s[i] < 0x80 ? 1 : text_utf8_rune(s + i, len - i, &rune);
+		size_t n =
+			(unsigned char)s[i] < 0x80 ? 1 : text_utf8_rune(s + i, len - i, &rune);
 		if (!n)
 			return i;
 		i += n;
@@ -147,6 +148,7 @@ char *text_duration(int64_t ms, char out[24])
 	else if (ms < 3600000)
 		snprintf(out, 24, "%dm%02ds", (int)(ms / 60000), (int)(ms / 1000 % 60));
 	else
-		snprintf(out, 24, "%lldh%02dm", (long long)(ms / 3600000), (int)(ms / 60000 % 60));
+		snprintf(out, 24, "%lldh%02dm", (long long)(ms / 3600000),
+			 (int)(ms / 60000 % 60));
 	return out;
 }
