@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,9 @@ def check_host(directory: Path) -> None:
         missing.append("the CNI plugins")
     if missing:
         raise Failure(f"a node needs {', '.join(missing)}: run tests/deps.sh install")
-    socket = directory / "node/kubelet/pod-resources/kubelet.sock"
-    if len(str(socket)) > 100:      # the kernel allows 107, and temporary names are longer
-        raise Failure(f"{socket} is too long a path for a socket: set TESTBED_DIR to a shorter one")
+    longest = directory / "node/kubelet/pod-resources/kubelet.sock"
+    if len(str(longest)) > 100:     # the kernel allows 107, and temporary names are longer
+        raise Failure(f"{longest} is too long a path for a socket: set TESTBED_DIR to a shorter one")
 
 
 # ---- network ---------------------------------------------------------------------------------
@@ -374,17 +375,32 @@ def clean_up(directory: Path, slot: int) -> None:
         run("ip", "link", "del", Net(slot).tag)
         run("ip", "netns", "del", Net(slot).tag)
     _remove_cgroups(slot)
-    _clean_elsewhere(directory, Net(slot).tag)
+    _clean_elsewhere(directory)
 
 
-def _clean_elsewhere(directory: Path, tag: str) -> None:
+def _clean_elsewhere(directory: Path) -> None:
     """The few places whose paths are fixed in kubelet, CNI and containerd."""
-    for result in Path("/var/lib/cni/results").glob(f"{tag}-*"):
-        result.unlink(missing_ok=True)
+    for result in Path("/var/lib/cni/results").glob("*"):
+        with contextlib.suppress(OSError):
+            if f"{directory}/" in result.read_text():       # names the pod's network namespace
+                result.unlink()
     for link in Path("/var/log/containers").glob("*.log"):
         if link.is_symlink() and os.readlink(link).startswith(f"{directory}/"):
             link.unlink(missing_ok=True)
-    for folder in ("/var/lib/cni/results", "/var/lib/cni", "/var/log/containers",
-                   "/run/containerd/s", "/run/containerd", "/run/netns"):
+    device_plugins = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
+    if device_plugins.exists() and not _listens(device_plugins):
+        device_plugins.unlink(missing_ok=True)
+    netns = Path("/run/netns")
+    if netns.exists() and not any(netns.iterdir()):
+        # `ip netns add` mounted it; with nothing in it nobody misses it
+        subprocess.run(["umount", netns], capture_output=True, check=False)
+    for folder in ("/var/lib/cni/results", "/var/lib/cni", "/var/log/containers", netns,
+                   "/var/lib/kubelet/device-plugins", "/var/lib/kubelet",
+                   "/run/containerd/s", "/run/containerd"):
         with contextlib.suppress(OSError):      # only if nothing of anybody's is in it
             os.rmdir(folder)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0

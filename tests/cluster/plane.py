@@ -292,6 +292,8 @@ class Instance:
                         f"--service-account-signing-key-file={pki}/sa.key",
                         "--authorization-mode=Node,RBAC", "--allow-privileged=true",
                         "--enable-admission-plugins=NodeRestriction",
+                        # else a stop waits a minute for watches that don't end by themselves
+                        "--shutdown-watch-termination-grace-period=1s",
                         *self._audit_flags(), *gates, *self.set.apiserver_flags]
             case "controller-manager":
                 return ["kube-controller-manager", f"--kubeconfig={pki}/controller-manager.conf",
@@ -300,6 +302,7 @@ class Instance:
                         "--use-service-account-credentials=true",
                         f"--service-account-private-key-file={pki}/sa.key",
                         f"--root-ca-file={pki}/ca.crt",
+                        f"--flex-volume-plugin-dir={self.dir / 'volume-plugins'}",
                         f"--cluster-signing-cert-file={pki}/ca.crt",
                         f"--cluster-signing-key-file={pki}/ca.key", *gates]
             case "scheduler":
