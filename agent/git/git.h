@@ -32,7 +32,7 @@ bool object_id_eq(const struct object_id *a, const struct object_id *b);
 #define GIT_COMMIT_MAX (64 * 1024)        /* CommitTooLarge */
 #define GIT_BLOB_MAX   (3 * 1024 * 1024)  /* FileTooLarge */
 #define GIT_TREE_DEPTH 32                 /* TreeTooDeep */
-#define GIT_PATH_MAX   1024               /* PathTooLong */
+#define GIT_TREE_PATH  1024              /* PathTooLong */
 #define GIT_TREE_FILES 50000              /* TooManyFiles */
 #define GIT_PACK_MAX   (512LL * 1024 * 1024) /* PackTooLarge */
 
@@ -65,7 +65,8 @@ struct tree_entry {
 typedef int tree_fn(void *arg, const struct tree_entry *e, struct error *err);
 int odb_walk(struct odb *odb, const struct object_id *tree, const char *path, bool recurse,
              tree_fn *fn, void *arg, struct error *err);
-/* Paths that differ between two trees (either may be NULL: empty), renames as delete and add. */
+/* Paths that differ between two trees (either may be NULL: empty), renames as delete and add.
+ * A path that is no more has mode 0 and its old id. */
 int odb_diff(struct odb *odb, const struct object_id *old_tree, const struct object_id *new_tree,
              tree_fn *fn, void *arg, struct error *err);
 
