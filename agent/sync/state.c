@@ -29,6 +29,7 @@ static void history_entry_clear(struct history_entry *e)
 void state_clear(struct state *s)
 {
 	free(s->app);
+	free(s->source);
 	free(s->failed_commit);
 	free(s->failed_reason);
 	free(s->failed_text);
@@ -87,10 +88,10 @@ static void read_history(struct state *s, const struct value *list)
 		if (i >= STATE_HISTORY_MAX)
 			break;
 		struct history_entry *e = vec_push(&s->history);
-		read_id(item, "commit", e->commit);
+		read_id(item, "revision", e->commit);
 		e->signer = mem_strdup(value_get_str(item, "signer"));
 		e->subject = mem_strdup(value_get_str(item, "subject"));
-		e->at_ms = read_time(item, "at");
+		e->at_ms = read_time(item, "deployedAt");
 		e->took_ms = value_get_int(item, "tookMs", 0);
 		e->created = (size_t)value_get_int(item, "created", 0);
 		e->updated = (size_t)value_get_int(item, "updated", 0);
@@ -105,6 +106,7 @@ static void read_first(struct state *s, const struct value *object)
 	const struct value *seen = value_get(object, "firstSeen");
 	const struct value *report = value_get(object, "report");
 
+	s->source = mem_strdup(value_get_str(object, "source"));
 	read_id(object, "lastTrusted", s->last_trusted);
 	read_id(object, "applied", s->applied);
 	read_id(object, "attempted", s->attempted);

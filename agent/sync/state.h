@@ -23,7 +23,8 @@ struct history_entry { /* one finished sync, newest first; strings are owned */
 };
 
 struct state {
-	char *app; /* "namespace/name" */
+	char *app;    /* "namespace/name" */
+	char *source; /* URL that last_trusted belongs to, or NULL */
 	/* All "" when there is none. */
 	char last_trusted[OBJECT_ID_HEX], applied[OBJECT_ID_HEX], attempted[OBJECT_ID_HEX];
 	char *failed_commit, *failed_reason,

@@ -32,6 +32,7 @@ struct state_saver {
 	struct timer timer;
 	struct piece pieces[STATE_PIECES];
 	int in_flight;
+	size_t removed_sent; /* the first so many of state->removed are in the running save */
 	bool running, again, failed;
 	struct error err;
 	int64_t delay_ms;
@@ -54,10 +55,10 @@ static struct value *history_value(struct arena *a, const struct state *s)
 		const struct history_entry *e = &s->history.items[i];
 		struct value *o = value_object(a);
 
-		value_set_string(a, o, "commit", e->commit);
+		value_set_string(a, o, "revision", e->commit);
 		value_set_string(a, o, "signer", e->signer ? e->signer : "");
 		value_set_string(a, o, "subject", e->subject ? e->subject : "");
-		put_time(a, o, "at", e->at_ms);
+		put_time(a, o, "deployedAt", e->at_ms);
 		value_set_int(a, o, "tookMs", e->took_ms);
 		value_set_int(a, o, "created", (int64_t)e->created);
 		value_set_int(a, o, "updated", (int64_t)e->updated);
@@ -79,6 +80,7 @@ static void put_first(struct arena *a, const struct state *s, struct value *body
 	struct value *failed = value_object(a), *seen = value_object(a),
 		     *report = value_object(a);
 
+	put_text(a, body, "source", s->source);
 	put_text(a, body, "lastTrusted", s->last_trusted);
 	put_text(a, body, "applied", s->applied);
 	put_text(a, body, "attempted", s->attempted);
@@ -163,11 +165,24 @@ bool state_unsaved(const struct state *s)
 	return false;
 }
 
+/* What a finished save removed need not be removed again. */
+static void drop_removed(struct state *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(s->removed.items[i]);
+	memmove(s->removed.items, s->removed.items + n,
+		(s->removed.len - n) * sizeof *s->removed.items);
+	s->removed.len -= n;
+}
+
 static void finish(struct state_saver *sv)
 {
 	struct error err = sv->err;
 
 	sv->running = false;
+	if (!sv->failed)
+		drop_removed(sv->state, sv->removed_sent);
+	sv->removed_sent = 0;
 	if (sv->failed && err.kind == ERROR_TRANSIENT) {
 		sv->delay_ms = sv->delay_ms ? sv->delay_ms * 2 : RETRY_FIRST_MS;
 		if (sv->delay_ms > RETRY_MOST_MS)
@@ -298,9 +313,7 @@ static void start(struct state_saver *sv)
 	for (int i = 0; i <= most; i++)
 		if (piece_differs(s, i) || i > s->pieces)
 			send_piece(sv, kind, i);
-	for (size_t i = 0; i < s->removed.len; i++)
-		free(s->removed.items[i]);
-	s->removed.len = 0;
+	sv->removed_sent = s->removed.len;
 	if (!--sv->in_flight)
 		finish(sv);
 }

@@ -1,0 +1,189 @@
+/* sync/app_int.h - one Application's machine and what the agent shares between them. */
+#ifndef SYNC_APP_INT_H
+#define SYNC_APP_INT_H
+
+#include "forge/forge.h"
+#include "sync/spec.h"
+#include "sync/state.h"
+#include "sync/sync.h"
+#include "trust/trust.h"
+
+/* ---- Counters for /metrics ---- */
+#define HISTOGRAM_BUCKETS 10
+struct histogram {
+	uint64_t counts[HISTOGRAM_BUCKETS + 1], total;
+	double sum;
+};
+extern const double histogram_bounds[HISTOGRAM_BUCKETS]; /* seconds */
+void histogram_add(struct histogram *h, int64_t us);
+
+struct stats {
+	uint64_t syncs_ok, syncs_failed, repairs, repairs_failed, prunes, polls_ok,
+		polls_failed;
+	uint64_t refusals[REFUSAL_CODES];
+	struct histogram sync_seconds, repair_seconds, verify_seconds;
+};
+
+/* ---- Sources: one repository a URL, however many Applications share it ---- */
+struct source {
+	struct agent *agent;
+	char *url;
+	struct repo *repo;   /* NULL while its credentials are refused: err tells */
+	struct error err;    /* of the last poll; ERROR_NONE: good */
+	bool polled;	     /* an answer came, good or bad */
+	uint64_t credential; /* digest of the Secret in use, 0: none */
+	int failures;
+	int64_t broken_since_ms; /* wall clock; 0: fine */
+	struct timer timer;
+	VEC(struct app *) apps;
+};
+struct source *source_join(struct agent *a, struct app *app);
+void source_leave(struct source *s, struct app *app);
+void source_poll(struct source *s);	   /* now */
+void source_credentials(struct source *s); /* Secrets changed: take the one that fits */
+
+struct credential { /* a Secret labelled modelsync.dev/secret-type: repository */
+	char *name, *url, *username, *password, *ssh_key, *known_hosts, *ca;
+	uint64_t digest;
+};
+/* From a Secret; NULL: no url in it. */
+struct credential *credential_read(const struct value *secret);
+void credential_free(struct credential *c);
+
+struct policy_slot {	       /* a TrustPolicy by name */
+	struct policy *policy; /* NULL: err tells why */
+	struct error err;
+};
+
+/* ---- One Application ---- */
+
+enum app_state {
+	APP_IDLE,      /* nothing runs; facts decide what next */
+	APP_LOADING,   /* desired is made; the watches of its kinds have no full list yet */
+	APP_PREFLIGHT, /* dry runs; the state is being saved beside them */
+	APP_SAVING,    /* the union inventory is being written */
+	APP_WRITING,   /* writes, health, prune */
+	APP_REPAIRING, /* self-heal of objects that drifted */
+	APP_STATES
+};
+
+struct condition {
+	const char *type;
+	int status; /* -1: not there; 0 False, 1 True */
+	char reason[64];
+	char *message;
+	int64_t since_ms;
+};
+enum { CONDITION_READY, CONDITION_TRUSTED, CONDITION_SOURCE, CONDITION_STALLED, CONDITIONS };
+
+struct operation {
+	char phase[12]; /* "", Running, Succeeded, Failed */
+	char revision[OBJECT_ID_HEX];
+	int64_t started_ms, finished_ms;
+	char *message;
+};
+
+struct app {
+	struct agent *agent;
+	char *key, *ns, *name, *uid, *part_of;
+	int64_t generation;
+	struct arena *arena; /* of spec */
+	struct app_spec spec;
+	struct error spec_err;	/* ERROR_NONE: spec is good */
+	char *asked, *answered; /* values of ANNOTATION_SYNC: seen, and acted upon */
+
+	struct state state;
+	struct state_saver *saver;
+	struct source *source;
+
+	enum app_state phase;
+	struct timer poke, retry, report_timer;
+	int64_t phase_since_ms; /* boot-time clock */
+
+	/* Facts, recorded by callbacks, read by app_step(). */
+	bool evaluate; /* an input changed: look at everything again */
+	bool ready, done, saved, save_failed;
+	bool looked;	  /* evaluated at least once */
+	struct map dirty; /* keys of objects that changed in the cluster since last looked at */
+	struct map fights; /* key -> struct fight *: how often an object had to be repaired */
+
+	struct object_id head; /* newest seen; valid when has_head */
+	bool has_head;
+	struct refusal refusal; /* of head */
+	struct error
+		failure; /* of target: why it is not applied; ERROR_NONE: it is, or will be */
+	struct problems problems; /* behind failure */
+	struct desired *target;	  /* of the newest trusted commit that could be read */
+	struct desired *base;	  /* of state.applied while target is not applied */
+	uint64_t target_inputs;	  /* digest of what target was made from besides the commit */
+	VEC(const struct kube_kind *) kinds; /* live_want()ed */
+	struct plan *plan;
+	struct apply *apply;
+	struct outcome last; /* counts of the last finished sync */
+	size_t out_of_sync, waiting, kept;
+	bool manual;	 /* this sync was asked for by hand */
+	bool drift_only; /* target stands applied; what is left to do is drift that must stay */
+	int attempts;	 /* failed ones in a row, for the retry backoff */
+	int64_t started_us, drift_seen_us;
+
+	struct condition conditions[CONDITIONS];
+	struct operation operation;
+	char *status_sent; /* canonical JSON of the last status written */
+	struct kube_call *status_call, *secret_call;
+	bool status_again;
+	struct forge *forge;
+	char *forge_token;
+	struct error forge_err;
+};
+
+struct app *app_new(struct agent *a, const char *key);
+void app_free(struct app *app);
+void app_object(struct app *app, const struct value *object); /* the Application as it is now */
+void app_poked(struct app *app);			      /* step soon */
+void app_again(struct app *app);			      /* an input changed: evaluate */
+void app_polled(struct app *app);			      /* its source answered */
+void app_changed(struct app *app, const char *key); /* an object of it changed in the cluster */
+void app_step(struct app *app);
+
+/* evaluate.c: facts -> target, failure, refusal. Pure of requests. */
+void app_evaluate(struct app *app);
+struct desired *app_base(struct app *app); /* desired of state.applied, or NULL */
+bool app_kinds_ready(const struct app *app);
+
+/* report.c: status, commit status, events. */
+void app_report(struct app *app); /* soon; folded */
+void app_report_now(void *app);
+void app_forge_setup(struct app *app);
+void app_note(struct app *app, bool warning, const char *reason, const char *note);
+void app_condition(struct app *app, int which, int status, const char *reason,
+		   const char *message);
+void app_status_seen(struct app *app, const struct value *status); /* at first sight */
+
+struct agent {
+	struct kube *kube;
+	struct loop *loop;
+	struct live *live;
+	struct agent_options o; /* strings owned */
+	struct map apps;	/* key -> struct app * */
+	struct map by_part;	/* part-of -> struct app * */
+	struct map sources;	/* url -> struct source * */
+	struct map policies;	/* name -> struct policy_slot * */
+	struct map secrets;	/* name -> struct credential * */
+	struct map states; /* app key -> struct state *: loaded, not taken by its app yet */
+	struct kube_watch *watches[3];
+	struct kube_call *list;
+	bool seen[3]; /* that watch had a full list */
+	bool states_loaded, discovered;
+	uint64_t kinds_generation;
+	struct timer timer; /* rediscovery, or start again */
+	int64_t delay_ms;
+	struct error err; /* why it is not ready */
+	struct stats stats;
+	bool stopping;
+};
+struct kind_source agent_kinds(struct agent *a);
+void agent_rediscover(struct agent *a); /* soon, with backoff: a kind is not known */
+const struct policy *agent_policy(const struct agent *a, const char *name, struct refusal *why);
+bool agent_started(const struct agent *a);
+
+#endif
