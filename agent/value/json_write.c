@@ -32,7 +32,7 @@ void json_put_string(struct buf *out, const char *s, size_t len)
 			break;
 		which = *s ? strchr(from, *s) : NULL;
 		if (which)
-			buf_printf(out, "\\%c", to[which - from]);
+			buf_add(out, (char[]){'\\', to[which - from]}, 2);
 		else
 			buf_printf(out, "\\u%04x", (unsigned char)*s);
 		s++;

@@ -36,7 +36,6 @@ struct frame {
 
 struct reader {
 	yaml_parser_t parser;
-	const char *data, *end;
 	struct build build;
 	VEC(struct frame) frames;
 	struct map anchors; /* name to struct anchor, of this document */
@@ -55,105 +54,6 @@ static int fail(struct reader *r, struct place at, const char *what)
 {
 	return error_reason(r->err, ERROR_INVALID, "YamlInvalid", "line %u, column %u: %s",
 			    at.line, at.column, what);
-}
-
-/* libyaml's commonest complaints in words that say what to do. */
-static const char *plainer(const char *problem)
-{
-	static const struct {
-		const char *theirs, *ours;
-	} words[] = {
-		{"mapping values are not allowed in this context",
-		 "a ':' can't stand here: check the indentation, or quote the value"},
-		{"did not find expected key", "a key is wanted here: check the indentation"},
-		{"did not find expected '-' indicator",
-		 "a '-' is wanted here: check the indentation"},
-		{"could not find expected ':'", "a ':' is wanted after the key"},
-		{"block sequence entries are not allowed in this context",
-		 "a '-' can't stand here: check the indentation"},
-		{"found unexpected end of stream", "the file ends too early"},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (!strcmp(problem, words[i].theirs))
-			return words[i].ours;
-	return problem;
-}
-
-/* The byte at a mark, which counts lines and characters. */
-static char byte_at(const struct reader *r, yaml_mark_t mark)
-{
-	const char *p = r->data;
-
-	for (size_t i = 0; i < mark.line && p; i++)
-		if ((p = memchr(p, '\n', (size_t)(r->end - p))))
-			p++;
-	for (size_t i = 0; i < mark.column && p && p < r->end; i++)
-		for (p++; p < r->end && (*p & 0xc0) == 0x80;)
-			p++;
-	return p && p < r->end ? *p : '?';
-}
-
-static int fail_syntax(struct reader *r)
-{
-	const yaml_parser_t *p = &r->parser;
-	const char *problem = p->problem ? p->problem : "unreadable";
-	struct place at = place_from(p->problem_mark);
-
-	if (p->error == YAML_MEMORY_ERROR)
-		abort();
-	if (p->error == YAML_READER_ERROR)
-		return fail(r, place_of(r->data, p->problem_offset), plainer(problem));
-	if (!strcmp(problem, "found character that cannot start any token")) {
-		if (byte_at(r, p->problem_mark) == '\t')
-			return fail(r, at, "a tab can't indent: use spaces");
-		return error_reason(r->err, ERROR_INVALID, "YamlInvalid",
-				    "line %u, column %u: '%c' can't start a value: quote it",
-				    at.line, at.column, byte_at(r, p->problem_mark));
-	}
-	if (p->context && p->context_mark.line != p->problem_mark.line)
-		return error_reason(r->err, ERROR_INVALID, "YamlInvalid",
-				    "line %u, column %u: %s (%s that starts at line %zu)",
-				    at.line, at.column, plainer(problem), p->context,
-				    p->context_mark.line + 1);
-	return fail(r, at, plainer(problem));
-}
-
-/* A line that starts with %, for any of the line breaks libyaml knows. */
-static bool is_directive(const char *data, const char *p)
-{
-	if (*p != '%')
-		return false;
-	if (p == data || p[-1] == '\n' || p[-1] == '\r')
-		return true;
-	if (p - data >= 2 && p[-2] == '\xc2' && p[-1] == '\x85')
-		return true;
-	return p - data >= 3 && p[-3] == '\xe2' && p[-2] == '\x80' &&
-	       (p[-1] == '\xa8' || p[-1] == '\xa9');
-}
-
-/* What libyaml would take, or take long over. */
-static int check_bytes(struct reader *r)
-{
-	size_t len = (size_t)(r->end - r->data), directives = 0;
-	size_t bad = text_utf8_bad(r->data, len);
-	const char *p = memchr(r->data, '\0', len);
-
-	if (len >= 2 && (!memcmp(r->data, "\xff\xfe", 2) || !memcmp(r->data, "\xfe\xff", 2)))
-		return fail(r, (struct place){1, 1}, "this is UTF-16: save the file as UTF-8");
-	if (len >= 3 && !memcmp(r->data, "\xef\xbb\xbf", 3))
-		return fail(r, (struct place){1, 1},
-			    "a byte order mark: save the file as UTF-8 without one");
-	if (p && (size_t)(p - r->data) < bad)
-		return fail(r, place_of(r->data, (size_t)(p - r->data)),
-			    "a NUL byte: the file must be text in UTF-8");
-	if (bad < len)
-		return fail(r, place_of(r->data, bad), "a byte that is not UTF-8");
-	for (p = r->data; (p = memchr(p, '%', (size_t)(r->end - p))); p++)
-		if (is_directive(r->data, p) && ++directives > DIRECTIVES_MOST)
-			return fail(r, place_of(r->data, (size_t)(p - r->data)),
-				    "too many lines that start with %");
-	return 0;
 }
 
 static struct frame *top(struct reader *r)
@@ -467,7 +367,7 @@ static int on_event(struct reader *r, const yaml_event_t *e)
 	return 0;
 }
 
-static int read_events(struct reader *r)
+static int read_events(struct reader *r, const char *data, size_t len)
 {
 	yaml_event_type_t type;
 
@@ -475,7 +375,7 @@ static int read_events(struct reader *r)
 		yaml_event_t e;
 
 		if (!yaml_parser_parse(&r->parser, &e))
-			return fail_syntax(r);
+			return yaml_syntax_error(&r->parser, data, len, r->err);
 		int rc = on_event(r, &e);
 		type = e.type;
 		yaml_event_delete(&e);
@@ -489,13 +389,11 @@ int value_yaml_parse(struct arena *a, const char *data, size_t len,
 		     const struct value_limits *limits, struct value_docs *out,
 		     struct error *err)
 {
-	struct reader r = {.data = data,
-			   .end = data + len,
-			   .build = {.arena = a, .limits = limits, .invalid = "YamlInvalid"},
+	struct reader r = {.build = {.arena = a, .limits = limits, .invalid = "YamlInvalid"},
 			   .number = BUF_INIT,
 			   .key = BUF_INIT,
 			   .err = err};
-	int rc = -1;
+	int rc;
 
 	if (len > limits->bytes)
 		return build_too_large(limits, len, err);
@@ -503,8 +401,9 @@ int value_yaml_parse(struct arena *a, const char *data, size_t len,
 		abort();
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)data, len);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	if (!check_bytes(&r))
-		rc = read_events(&r);
+	rc = yaml_check_bytes(data, len, err);
+	if (!rc)
+		rc = read_events(&r, data, len);
 	for (size_t i = 0; !rc && i < r.docs.list.len; i++)
 		*vec_push(&out->list) = r.docs.list.items[i];
 	yaml_parser_delete(&r.parser);
