@@ -8,9 +8,9 @@
  * A refusal in preflight stops everything before the first write. A write that fails later lets
  * its tier finish, and nothing after it starts.
  *
- * force is used only on objects that carry our label or stand in the inventory by uid. A dry run
- * that answers 200 for an object thought absent met a foreign object: ForeignOwner, unless Git
- * says adopt.
+ * force is used only on objects that carry our label or stand in the inventory by uid. A dry
+ * run that answers 200 for an object thought absent met a foreign object: ForeignOwner, unless
+ * Git says adopt.
  */
 #ifndef APPLY_APPLY_H
 #define APPLY_APPLY_H
@@ -20,24 +20,24 @@
 struct apply;
 
 struct apply_options {
-	int concurrency;      /* most in flight, 0: 32; halves on 429, grows back */
-	bool preflight;       /* false: only for repairs of what is known to be valid */
-	bool dry_run;         /* stop after preflight: `diff`, previews */
-	bool await_health;    /* false for repairs */
-	int64_t deadline_ms;  /* for everything, from apply_start() */
+	int concurrency;     /* most in flight, 0: 32; halves on 429, grows back */
+	bool preflight;	     /* false: only for repairs of what is known to be valid */
+	bool dry_run;	     /* stop after preflight: `diff`, previews */
+	bool await_health;   /* false for repairs */
+	int64_t deadline_ms; /* for everything, from apply_start() */
 };
 
 struct applied {
 	const struct change *change;
 	const struct live_object *now; /* after a write; NULL after a prune or failure */
-	bool created;                  /* 201 */
-	bool unchanged;                /* the server had it so already */
-	struct error err;              /* ERROR_NONE: done */
+	bool created;		       /* 201 */
+	bool unchanged;		       /* the server had it so already */
+	struct error err;	       /* ERROR_NONE: done */
 };
 
 struct outcome {
 	size_t created, updated, repaired, pruned, unchanged, failed, kept, waiting;
-	bool wrote;       /* at least one write was sent */
+	bool wrote;	  /* at least one write was sent */
 	struct error err; /* the first failure, wrapped with its object; ERROR_NONE: complete */
 	struct problems problems; /* every refusal of preflight, every failed write */
 	int64_t took_ms;
@@ -57,8 +57,8 @@ struct apply_ops {
 
 /* desired, plan, live and inventory must outlive it. No callback from inside apply_start(). */
 struct apply *apply_start(struct kube *k, struct live *l, const struct desired *d,
-                          const struct plan *p, const struct apply_options *o,
-                          const struct apply_ops *ops, void *arg);
+			  const struct plan *p, const struct apply_options *o,
+			  const struct apply_ops *ops, void *arg);
 void apply_write(struct apply *a); /* go on after on_ready */
 void apply_poke(struct apply *a);  /* live changed: look at health again */
 void apply_free(struct apply *a);  /* cancels what runs; no callback */

@@ -49,8 +49,8 @@ static struct watch *watch_of(const struct live *l, const struct kube_kind *kind
 
 /* ---- Rows ---- */
 
-static struct row *row_of(struct live *l, const struct kube_kind *kind, const struct value *object,
-                          bool make)
+static struct row *row_of(struct live *l, const struct kube_kind *kind,
+			  const struct value *object, bool make)
 {
 	const struct value *meta = value_get(object, "metadata");
 	const char *name = value_get_str(meta, "name"), *ns = value_get_str(meta, "namespace");
@@ -82,7 +82,7 @@ static void set_health(struct row *row, enum health health, const char *why, int
 }
 
 static void read_object(struct live *l, struct row *row, const struct kube_kind *kind,
-                        const struct value *object)
+			const struct value *object)
 {
 	const struct value *labels = value_at(object, "metadata", "labels", NULL);
 	const char *part_of = value_get_str(labels, LABEL_PART_OF);
@@ -187,9 +187,9 @@ static void watch_start(struct watch *w, const struct kube_kind *kind)
 {
 	static const struct kube_watch_ops ops = {on_begin, on_event, on_synced, on_broken};
 	struct kube_watch_options o = {
-	        .kind = kind,
-	        .selector = SELECTOR,
-	        .metadata_only = !health_needs_body(kind->group, kind->kind),
+		.kind = kind,
+		.selector = SELECTOR,
+		.metadata_only = !health_needs_body(kind->group, kind->kind),
 	};
 
 	w->kind = kind;
@@ -282,7 +282,7 @@ size_t live_count(const struct live *l)
 }
 
 void live_each(const struct live *l, const char *part_of,
-               void (*fn)(void *arg, const struct live_object *o), void *arg)
+	       void (*fn)(void *arg, const struct live_object *o), void *arg)
 {
 	const struct owner *owner = rows_owner(&l->rows, part_of);
 
@@ -291,7 +291,7 @@ void live_each(const struct live *l, const char *part_of,
 }
 
 const struct live_object *live_take(struct live *l, const struct kube_kind *kind,
-                                    const struct value *object)
+				    const struct value *object)
 {
 	struct watch *w = watch_of(l, kind);
 	struct row *row = row_of(l, w ? w->kind : kind, object, true);
@@ -300,7 +300,8 @@ const struct live_object *live_take(struct live *l, const struct kube_kind *kind
 	if (!row)
 		return NULL;
 	if (w)
-		row->generation = w->generation; /* a list that began before our write can't know it */
+		row->generation =
+			w->generation; /* a list that began before our write can't know it */
 	if (version && version <= row->o.version)
 		return &row->o;
 	read_object(l, row, w ? w->kind : kind, object);
@@ -311,6 +312,6 @@ const struct live_object *live_take(struct live *l, const struct kube_kind *kind
 	}
 	row->awaits_body = true;
 	set_health(row, HEALTH_PROGRESSING, "waiting for its first status after the change",
-	           clock_now_ms());
+		   clock_now_ms());
 	return &row->o;
 }

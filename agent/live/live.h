@@ -1,10 +1,10 @@
 /*
  * live/live.h - what the cluster has of the objects we manage: about 200 bytes each, no bodies.
  *
- * In:  watches on the kinds that applications use, selected by our part-of label; metadata only,
- *      whole objects for kinds whose health needs them.
- * Out: per object uid, version, the digest of our own managedFields entry (so that drift is seen
- *      without comparing a value), the applied hash it carries, and its health.
+ * In:  watches on the kinds that applications use, selected by our part-of label; metadata
+ * only, whole objects for kinds whose health needs them. Out: per object uid, version, the
+ * digest of our own managedFields entry (so that drift is seen without comparing a value), the
+ * applied hash it carries, and its health.
  */
 #ifndef LIVE_LIVE_H
 #define LIVE_LIVE_H
@@ -19,23 +19,24 @@ struct live_object {
 	const char *key; /* as in desired_object */
 	const struct kube_kind *kind;
 	const char *ns, *name, *uid;
-	const char *part_of;   /* interned */
-	uint64_t version;      /* resourceVersion; 0 when it is no number */
-	uint64_t own;          /* digest of our Apply entry's fieldsV1; 0: no such entry */
-	bool has_hash;         /* the applied annotation is ours and names this very key */
+	const char *part_of; /* interned */
+	uint64_t version;    /* resourceVersion; 0 when it is no number */
+	uint64_t own;	     /* digest of our Apply entry's fieldsV1; 0: no such entry */
+	bool has_hash;	     /* the applied annotation is ours and names this very key */
 	unsigned char hash[DESIRED_HASH_LEN];
-	bool deleting;         /* deletionTimestamp is set */
-	bool foreign_owner;    /* a controller ownerReference that we did not write */
+	bool deleting;	    /* deletionTimestamp is set */
+	bool foreign_owner; /* a controller ownerReference that we did not write */
 	enum health health;
-	const char *why;       /* "" when healthy */
+	const char *why; /* "" when healthy */
 	int64_t health_since_ms;
 };
 
 struct live;
 struct live_ops {
-	/* o NULL: gone. Called for every change, also while a first list runs. Valid in the call. */
+	/* o NULL: gone. Called for every change, also while a first list runs. Valid in the
+	 * call. */
 	void (*on_change)(void *arg, const char *key, const char *part_of,
-	                  const struct live_object *o);
+			  const struct live_object *o);
 	/* A watch got its first list, or lost the server and recovered. */
 	void (*on_synced)(void *arg);
 	void (*on_broken)(void *arg, const struct kube_kind *kind, const struct error *err);
@@ -50,16 +51,17 @@ void live_unwant(struct live *l, const struct kube_kind *kind);
 /* True when the kind's watch has seen a full list: absence then means absence. */
 bool live_ready(const struct live *l, const struct kube_kind *kind);
 
-const struct live_object *live_get(const struct live *l, const char *key); /* till next change */
+const struct live_object *live_get(const struct live *l,
+				   const char *key); /* till next change */
 size_t live_count(const struct live *l);
 /* All objects with this part-of value, in no order; fn must not change anything. */
 void live_each(const struct live *l, const char *part_of,
-               void (*fn)(void *arg, const struct live_object *o), void *arg);
+	       void (*fn)(void *arg, const struct live_object *o), void *arg);
 
 /* The answer of one of our own writes: taken in at once, so that its echo is no drift.
  * `object` is the object or its PartialObjectMetadata. Returns the entry (as live_get). */
 const struct live_object *live_take(struct live *l, const struct kube_kind *kind,
-                                    const struct value *object);
+				    const struct value *object);
 
 /* Digest of the Apply entry of `manager` in an object's managedFields; 0 when there is none. */
 uint64_t live_own_digest(const struct value *object, const char *manager);

@@ -17,7 +17,7 @@ static const struct value *own_fields(const struct value *object, const char *ma
 	const struct value *list = value_at(object, "metadata", "managedFields", NULL);
 	const struct value *entry;
 
-	array_each(list, i, entry) {
+	array_each (list, i, entry) {
 		const char *subresource = value_get_str(entry, "subresource");
 
 		if (subresource && *subresource)
@@ -62,7 +62,7 @@ static bool foreign_owner(const struct value *meta, const struct value *fields)
 	const struct value *ours = value_at(fields, "f:metadata", "f:ownerReferences", NULL);
 	char path[128];
 
-	array_each(refs, i, ref) {
+	array_each (refs, i, ref) {
 		const char *uid = value_get_str(ref, "uid");
 
 		if (!value_get_bool(ref, "controller", false))
@@ -88,7 +88,9 @@ void row_read(struct row *row, const struct value *object, struct buf *scratch)
 	o->own = digest_fields(fields, scratch);
 	o->deleting = value_get_str(meta, "deletionTimestamp") != NULL;
 	o->foreign_owner = foreign_owner(meta, fields);
-	o->has_hash = applied && applied_parse(applied, o->hash, &key) == 0 && text_eq(key, o->key);
+	o->has_hash =
+		applied && applied_parse(applied, o->hash, &key) == 0 && text_eq(key, o->key);
 	if (!o->has_hash)
-		memset(o->hash, 0, sizeof o->hash); /* a copied annotation says nothing about us */
+		memset(o->hash, 0,
+		       sizeof o->hash); /* a copied annotation says nothing about us */
 }

@@ -78,7 +78,8 @@ struct row *rows_add(struct rows *rows, const char *key, const char *ns, const c
 
 static struct owner *owner_of(const struct row *row)
 {
-	return row->link ? (struct owner *)(row->o.part_of - offsetof(struct owner, name)) : NULL;
+	return row->link ? (struct owner *)(row->o.part_of - offsetof(struct owner, name))
+			 : NULL;
 }
 
 static void disown(struct rows *rows, struct row *row)

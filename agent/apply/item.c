@@ -1,0 +1,319 @@
+/*
+ * apply/item.c - one object's requests: dry run, write, delete; and what their answers mean.
+ *
+ * Whether an object thought absent is absent shows in the dry run: 201 would create it, 200 met
+ * one that exists without our label. That is ours only if its uid stands in our inventory
+ * (somebody took the label off), or if Git says adopt.
+ */
+#include <stdlib.h>
+
+#include "apply/apply_int.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+bool item_is_write(const struct item *it)
+{
+	switch (it->change->kind) {
+	case CHANGE_CREATE:
+	case CHANGE_UPDATE:
+	case CHANGE_REPAIR:
+		return true;
+	case CHANGE_PRUNE:
+	case CHANGE_WAIT:
+	case CHANGE_REFUSE:
+	case CHANGE_KEEP:
+		return false;
+	}
+	return false;
+}
+
+/* A repair of a live object that carries our label is one forced write and nothing else. */
+bool item_needs_check(const struct item *it)
+{
+	return item_is_write(it) && (it->apply->o.preflight || !it->change->labelled);
+}
+
+void item_fail(struct item *it, const struct error *err)
+{
+	char text[256];
+
+	if (it->err)
+		return;
+	it->apply->failures++;
+	it->err = mem_alloc(sizeof *it->err);
+	*it->err = *err;
+	error_wrap(it->err, "%s", object_key_text(it->change->key, text, sizeof text));
+}
+
+void item_cancel(struct item *it)
+{
+	if (it->call)
+		kube_cancel(steal(&it->call));
+}
+
+static bool adopted(const struct item *it)
+{
+	return it->change->want && it->change->want->adopt;
+}
+
+/* ---- Dry runs ---- */
+
+static void fail_foreign(struct item *it, const char *found)
+{
+	struct error err = ERROR_INIT;
+
+	error_reason(
+		&err, ERROR_REFUSED, "ForeignOwner",
+		"%s; to take it over, set the annotation modelsync.dev/adopt: \"true\" in Git",
+		found);
+	item_fail(it, &err);
+}
+
+static void judge_found(struct item *it, const struct kube_reply *reply)
+{
+	const struct change *c = it->change;
+	const char *uid = value_get_str(value_get(reply->object, "metadata"), "uid");
+
+	if (adopted(it))
+		return;
+	if ((c->labelled || c->known) && (!*c->uid || text_eq(uid, c->uid))) {
+		it->ours = true;
+		return;
+	}
+	if (!c->labelled) {
+		fail_foreign(it, "exists already and was not made by this application");
+		return;
+	}
+	error_reason(&it->apply->end_err, ERROR_CONFLICT, "Changed",
+		     "%s: replaced by another object of that name while the plan was made",
+		     c->key);
+	it->apply->stop = true;
+}
+
+/* The kind of failure that says nothing about this object: the server is away or overloaded. */
+static void fail_transient(struct item *it, const struct error *err)
+{
+	struct apply *a = it->apply;
+	char text[256];
+
+	a->stop = true;
+	if (a->end_err.kind != ERROR_NONE)
+		return;
+	a->end_err = *err;
+	error_wrap(&a->end_err, "%s", object_key_text(it->change->key, text, sizeof text));
+}
+
+static void judge_refusal(struct item *it, const struct error *err)
+{
+	if (err->kind == ERROR_TRANSIENT)
+		fail_transient(it, err);
+	else if (text_eq(err->reason, "FieldConflict"))
+		fail_foreign(it, err->text);
+	else
+		item_fail(it, err);
+}
+
+static bool can_not_dry_run(const struct error *err)
+{
+	return err->kind == ERROR_INVALID && strstr(err->text, "does not support dry run");
+}
+
+static void queue_again(struct item *it)
+{
+	*vec_push(&it->apply->again) = it;
+}
+
+static void on_checked(struct item *it, const struct kube_reply *reply)
+{
+	const struct error *err = &reply->err;
+	bool rechecked = it->recheck, probed = it->probe;
+
+	it->recheck = it->probe = false;
+	if (err->kind == ERROR_NONE) {
+		if (reply->status != 201)
+			judge_found(it, reply);
+	} else if (!probed && can_not_dry_run(err)) {
+		it->probe =
+			true; /* noted by the API server only: its write has the last word */
+		it->recheck = rechecked;
+		queue_again(it);
+		return;
+	} else if (!(probed && err->kind == ERROR_GONE)) {
+		judge_refusal(it, err);
+	}
+	if (rechecked && !it->err && !it->apply->stop)
+		queue_again(it);
+}
+
+/* ---- Writes ---- */
+
+static void count_write(struct outcome *o, const struct applied *done)
+{
+	if (done->unchanged)
+		o->unchanged++;
+	else if (done->change->kind == CHANGE_REPAIR)
+		o->repaired++;
+	else if (done->created)
+		o->created++;
+	else
+		o->updated++;
+}
+
+static void fail_write(struct item *it, const struct error *err)
+{
+	struct apply *a = it->apply;
+	struct applied done = {.change = it->change};
+
+	a->stop |= err->kind == ERROR_TRANSIENT; /* the others would only wait as long */
+	if (text_eq(err->reason, "FieldConflict"))
+		fail_foreign(it, err->text);
+	item_fail(it, err);
+	done.err = *it->err;
+	a->ops.on_applied(a->arg, &done);
+}
+
+static void on_written(struct item *it, const struct kube_reply *reply)
+{
+	struct apply *a = it->apply;
+	struct applied done = {.change = it->change, .created = reply->status == 201};
+
+	if (text_eq(reply->err.reason, "Conflict") && !it->retried) {
+		it->retried = it->recheck = true;
+		queue_again(it);
+		return;
+	}
+	if (reply->err.kind != ERROR_NONE) {
+		fail_write(it, &reply->err);
+		return;
+	}
+	done.now = live_take(a->live, it->change->resource, reply->object);
+	done.unchanged = it->version && done.now && done.now->version == it->version;
+	count_write(&a->outcome, &done);
+	a->ops.on_applied(a->arg, &done);
+}
+
+/* ---- Prunes ---- */
+
+static void on_pruned(struct item *it, const struct kube_reply *reply)
+{
+	struct apply *a = it->apply;
+	struct applied done = {.change = it->change};
+
+	if (reply &&
+	    reply->err.kind == ERROR_CONFLICT) { /* another uid: the one we made is gone */
+		a->outcome.kept++;
+		error_reason(&done.err, ERROR_CONFLICT, "Replaced",
+			     "kept: another object of that name was made by somebody else");
+	} else if (reply && reply->err.kind != ERROR_NONE && reply->err.kind != ERROR_GONE) {
+		item_fail(it, &reply->err);
+		done.err = *it->err;
+	} else {
+		a->outcome.pruned++;
+	}
+	a->ops.on_applied(a->arg, &done);
+}
+
+/* ---- Requests ---- */
+
+static void on_reply(void *arg, struct kube_reply *reply)
+{
+	struct item *it = arg;
+	struct apply *a = it->apply;
+	bool busy = reply->tries > 1 || text_eq(reply->err.reason, "ServerBusy");
+
+	it->call = NULL;
+	pace_answered(&a->pace, it->round, busy);
+	apply_wake(a);
+	if (it->change->kind == CHANGE_PRUNE)
+		on_pruned(it, reply);
+	else if (a->state == APPLY_WRITING && !it->recheck)
+		on_written(it, reply);
+	else
+		on_checked(it, reply);
+}
+
+static void start(struct item *it, const struct kube_request *r)
+{
+	it->round = pace_sent(&it->apply->pace);
+	it->call = kube_send(it->apply->kube, r, on_reply, it);
+}
+
+static void send_probe(struct item *it)
+{
+	const struct change *c = it->change;
+	struct kube_request r = {
+		.verb = KUBE_GET,
+		.kind = c->resource,
+		.ns = c->ns,
+		.name = c->name,
+		.metadata_only = true,
+	};
+
+	start(it, &r);
+}
+
+static void send_apply(struct item *it, bool dry_run)
+{
+	const struct change *c = it->change;
+	AUTO(buf) body = BUF_INIT; /* gone when the request has its copy */
+	struct error err = ERROR_INIT;
+
+	if (desired_body(it->apply->desired, c->want, &body, &err) < 0) {
+		item_fail(it, &err);
+		return;
+	}
+	struct kube_request r = {
+		.verb = KUBE_APPLY,
+		.kind = c->resource,
+		.ns = c->ns,
+		.name = c->name,
+		.body = body.ptr,
+		.body_len = body.len,
+		.field_manager = MANAGER,
+		/* A dry run of what may be ours is forced, so that a conflict can't hide its
+		   uid. */
+		.force = c->labelled || it->ours || adopted(it) || (dry_run && c->known),
+		.dry_run = dry_run,
+		.metadata_only = true,
+	};
+	start(it, &r);
+}
+
+static void send_delete(struct item *it)
+{
+	const struct change *c = it->change;
+	struct kube_request r = {
+		.verb = KUBE_DELETE,
+		.kind = c->resource,
+		.ns = c->ns,
+		.name = c->name,
+		.uid = c->uid,
+		.metadata_only = true,
+	};
+
+	if (!*c->uid) { /* about to be created once, and never seen since: nothing to delete */
+		on_pruned(it, NULL);
+		return;
+	}
+	it->apply->outcome.wrote = true;
+	start(it, &r);
+}
+
+void item_send(struct item *it)
+{
+	struct apply *a = it->apply;
+
+	if (it->change->kind == CHANGE_PRUNE) {
+		send_delete(it);
+	} else if (it->probe) {
+		send_probe(it);
+	} else if (a->state == APPLY_WRITING && !it->recheck) {
+		const struct live_object *o = live_get(a->live, it->change->key);
+
+		it->version = o ? o->version : 0;
+		a->outcome.wrote = true;
+		send_apply(it, false);
+	} else {
+		send_apply(it, true);
+	}
+}
