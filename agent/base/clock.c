@@ -2,7 +2,6 @@
 #include "base/clock.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 static int64_t read_us(clockid_t id)
@@ -30,7 +29,7 @@ int64_t clock_mono_us(void)
 
 static void split(int64_t ms, struct tm *tm)
 {
-	time_t s = (time_t)(ms / 1000);
+	time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0));
 
 	gmtime_r(&s, tm);
 }
@@ -51,30 +50,72 @@ char *clock_micro(int64_t ms, char out[CLOCK_TEXT_MAX])
 
 	split(ms, &tm);
 	n = strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + n, CLOCK_TEXT_MAX - n, ".%03d000Z", (int)(ms % 1000));
+	snprintf(out + n, CLOCK_TEXT_MAX - n, ".%03d000Z", (int)((ms % 1000 + 1000) % 1000));
 	return out;
+}
+
+/* Exactly `digits` decimal digits at *p, within [least, most]. */
+static int number(const char **p, int digits, int least, int most, int *out)
+{
+	int v = 0;
+
+	for (; digits; digits--, (*p)++) {
+		if (**p < '0' || **p > '9')
+			return -1;
+		v = v * 10 + (**p - '0');
+	}
+	*out = v;
+	return v < least || v > most ? -1 : 0;
+}
+
+static int literal(const char **p, char c)
+{
+	return *(*p)++ == c ? 0 : -1;
+}
+
+/* "Z", "+02:00" or "-02:00", and nothing behind it. */
+static int offset(const char *p, int64_t *ms)
+{
+	int h, m, sign = *p == '-' ? -1 : 1;
+
+	*ms = 0;
+	if (*p == 'Z')
+		return p[1] ? -1 : 0;
+	if (*p != '+' && *p != '-')
+		return -1;
+	p++;
+	if (number(&p, 2, 0, 23, &h) || literal(&p, ':') || number(&p, 2, 0, 59, &m) || *p)
+		return -1;
+	*ms = sign * (h * 60 + m) * 60000LL;
+	return 0;
 }
 
 int clock_parse(const char *s, int64_t *ms)
 {
 	struct tm tm = {0};
-	int fraction = 0, scale = 100;
-	const char *p = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t ahead, fraction = 0;
 
-	if (!p)
+	if (number(&s, 4, 0, 9999, &tm.tm_year) || literal(&s, '-') ||
+	    number(&s, 2, 1, 12, &tm.tm_mon) || literal(&s, '-') ||
+	    number(&s, 2, 1, 31, &tm.tm_mday) || literal(&s, 'T') ||
+	    number(&s, 2, 0, 23, &tm.tm_hour) || literal(&s, ':') ||
+	    number(&s, 2, 0, 59, &tm.tm_min) || literal(&s, ':') ||
+	    number(&s, 2, 0, 59, &tm.tm_sec))
 		return -1;
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++, scale /= 10)
-			fraction += (*p - '0') * scale;
-	int64_t at = (int64_t)timegm(&tm) * 1000 + fraction;
-	if (*p == 'Z' && !p[1]) {
-		*ms = at;
-		return 0;
+	if (*s == '.') {
+		if (*++s < '0' || *s > '9')
+			return -1;
+		for (int scale = 100; *s >= '0' && *s <= '9'; s++, scale /= 10)
+			fraction += (*s - '0') * scale;
 	}
-	int h, m;
-	char sign, end;
-	if (sscanf(p, "%c%2d:%2d%c", &sign, &h, &m, &end) != 3 || (sign != '+' && sign != '-'))
+	if (offset(s, &ahead))
 		return -1;
-	*ms = at - (sign == '+' ? 1 : -1) * (h * 60 + m) * 60000LL;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	int day = tm.tm_mday;
+	int64_t at = (int64_t)timegm(&tm) * 1000;
+	if (tm.tm_mday != day) /* 30 February became a day in March */
+		return -1;
+	*ms = at + fraction - ahead;
 	return 0;
 }

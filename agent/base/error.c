@@ -5,12 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Too long: end in "...", in front of a whole character. */
+static void cut(char text[ERROR_TEXT_MAX])
+{
+	size_t at = ERROR_TEXT_MAX - 4;
+
+	while (at && (text[at] & 0xc0) == 0x80)
+		at--;
+	strcpy(text + at, "...");
+}
+
+/* Formatted aside first, because arguments may point into err->text. */
 static void put(struct error *err, const char *fmt, va_list ap)
 {
-	int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
+	char text[ERROR_TEXT_MAX];
 
-	if (n >= (int)sizeof err->text)
-		strcpy(err->text + sizeof err->text - 4, "...");
+	if (vsnprintf(text, sizeof text, fmt, ap) >= (int)sizeof text)
+		cut(text);
+	strcpy(err->text, text);
 }
 
 int error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
@@ -56,7 +68,7 @@ int error_wrap(struct error *err, const char *fmt, ...)
 	size_t len = strlen(err->text);
 	int n = snprintf(err->text + len, sizeof err->text - len, ": %s", inner);
 	if (n >= (int)(sizeof err->text - len))
-		strcpy(err->text + sizeof err->text - 4, "...");
+		cut(err->text);
 	return -1;
 }
 
