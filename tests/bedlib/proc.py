@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .common import Failure, await_true, read_json
 
@@ -32,6 +33,11 @@ def start_time(pid: int) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def as_user(user: tuple[int, int] | None) -> dict[str, Any]:
+    """Popen's arguments for running as (uid, gid), with no other group."""
+    return {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
 
 
 class Proc:
@@ -54,8 +60,12 @@ class Proc:
         argv: Sequence[str | Path],
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        user: tuple[int, int] | None = None,
     ) -> None:
-        """Start detached, in a session of its own, output to the log. Not if it runs already."""
+        """Start detached, in a session of its own, output to the log. Not if it runs already.
+
+        `user` is (uid, gid) to run as, for a caller who is root.
+        """
         if self.pid():
             raise Failure(f"{self.name} is running already")
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +75,7 @@ class Proc:
             child = subprocess.Popen(
                 [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, cwd=cwd, env=None if env is None else dict(env),
+                **as_user(user),
             )
         child.returncode = 0  # ours no more: no "still running" warning when this object goes
         began = start_time(child.pid)
