@@ -3,11 +3,7 @@
  *
  * Answers come in any order; what is shown is in the order of files and lines.
  */
-#include <stdlib.h>
-
 #include "apply/apply_int.h"
-
-#define MAX_PROBLEMS 100
 
 void report_refusals(struct apply *a)
 {
@@ -22,51 +18,20 @@ void report_refusals(struct apply *a)
 	}
 }
 
-static int by_place(const void *a, const void *b)
-{
-	const struct item *x = *(struct item *const *)a, *y = *(struct item *const *)b;
-	const struct desired_object *v = x->change->want, *w = y->change->want;
-	int c = strcmp(v ? v->file : "", w ? w->file : "");
-
-	if (c)
-		return c;
-	if (v && w && v->line != w->line)
-		return v->line < w->line ? -1 : 1;
-	return x < y ? -1 : x > y; /* the plan's order */
-}
-
-static void put_problem(struct problems *p, const struct item *it)
-{
-	const struct desired_object *want = it->change->want;
-	struct problem *problem = vec_push(&p->list);
-
-	problem->file = want ? arena_strdup(p->arena, want->file) : "";
-	problem->line = want ? want->line : 0;
-	problem->reason = error_code(it->err);
-	problem->text = arena_strdup(p->arena, it->err->text);
-}
-
 static void list_problems(struct apply *a)
 {
 	struct problems *p = &a->outcome.problems;
-	VEC(struct item *) failed = {0};
 
-	for (size_t i = 0; i < a->len; i++)
-		if (a->items[i].err)
-			*vec_push(&failed) = &a->items[i];
-	a->outcome.failed = failed.len;
-	if (failed.len)
-		qsort(failed.items, failed.len, sizeof *failed.items, by_place);
-	p->arena = failed.len ? arena_new() : NULL;
-	for (size_t i = 0; i < failed.len && i < MAX_PROBLEMS; i++)
-		put_problem(p, failed.items[i]);
-	if (failed.len > MAX_PROBLEMS) {
-		struct problem *more = vec_push(&p->list);
-		more->file = "";
-		more->reason = "TooManyProblems";
-		more->text = arena_printf(p->arena, "and %zu more", failed.len - MAX_PROBLEMS);
+	for (size_t i = 0; i < a->len; i++) {
+		const struct item *it = &a->items[i];
+		const struct desired_object *want = it->change->want;
+
+		if (it->err)
+			problems_add(p, want ? want->file : "", want ? want->line : 0, 0,
+				     error_code(it->err), "%s", it->err->text);
 	}
-	vec_clear(&failed);
+	problems_done(p);
+	a->outcome.failed = a->failures;
 }
 
 /* The first failure in the plan's order; only then what ended the whole. */
@@ -91,4 +56,5 @@ void report_done(struct apply *a, int64_t now)
 	o->health = HEALTH_UNKNOWN;
 	if (a->o.await_health)
 		o->health = desired_health(a->desired, a->live, o->why);
+	desired_rest(a->desired);
 }
