@@ -121,7 +121,8 @@ struct app {
 	struct apply *apply;
 	struct outcome last; /* counts of the last finished sync */
 	size_t out_of_sync, waiting, kept;
-	bool manual;	 /* this sync was asked for by hand */
+	bool manual, manual_prune; /* this sync was asked for by hand; it may prune */
+	bool sweep;	 /* what was applied must be looked at once, object by object */
 	bool drift_only; /* target stands applied; what is left to do is drift that must stay */
 	int attempts;	 /* failed ones in a row, for the retry backoff */
 	int64_t started_us, drift_seen_us;

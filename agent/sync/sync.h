@@ -47,6 +47,7 @@ void agent_metrics(const struct agent *a, struct buf *out);
 /* ApplySet id of an Application (KEP-3659): the value of LABEL_PART_OF. */
 void application_part_of(const char *ns, const char *name, struct buf *out);
 
-#define ANNOTATION_SYNC "modelsync.dev/sync" /* a new value asks for a sync now */
+#define ANNOTATION_SYNC	  "modelsync.dev/sync" /* a new value asks for a sync now */
+#define SYNC_PRUNE_SUFFIX "+prune" /* at its end: the sync may prune though prune is off */
 
 #endif
