@@ -62,6 +62,7 @@ struct forge {
 	void *arg;
 	TAILQ_HEAD(, item) items;
 	size_t count;
+	bool dropping;	   /* said so */
 	struct item *busy; /* whose call runs */
 	struct http_call *call;
 	int64_t not_before; /* monotonic: rate limit and Retry-After, for all items */
@@ -310,9 +311,10 @@ static void item_evict(struct forge *f)
 	}
 	if (!victim)
 		return;
-	if (victim->state == ITEM_WAITING)
-		log_warn("forge", "too many statuses wait, one is dropped", "commit",
+	if (victim->state == ITEM_WAITING && !f->dropping)
+		log_warn("forge", "too many statuses wait, the oldest are dropped", "commit",
 			 victim->commit, "context", victim->context, LOG_END);
+	f->dropping = victim->state == ITEM_WAITING;
 	item_free(f, victim);
 }
 
