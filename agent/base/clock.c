@@ -27,29 +27,30 @@ int64_t clock_mono_us(void)
 	return read_us(CLOCK_BOOTTIME);
 }
 
-static void split(int64_t ms, struct tm *tm)
+/* "2026-01-31T12:00:00", the year with four digits at least. Returns the length. */
+static size_t put(int64_t ms, char out[CLOCK_TEXT_MAX])
 {
 	time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0));
+	struct tm tm;
+	size_t n;
 
-	gmtime_r(&s, tm);
+	gmtime_r(&s, &tm);
+	n = (size_t)snprintf(out, CLOCK_TEXT_MAX, "%04d", tm.tm_year + 1900);
+	return n + strftime(out + n, CLOCK_TEXT_MAX - n, "-%m-%dT%H:%M:%S", &tm);
 }
 
 char *clock_rfc3339(int64_t ms, char out[CLOCK_TEXT_MAX])
 {
-	struct tm tm;
+	size_t n = put(ms, out);
 
-	split(ms, &tm);
-	strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(out + n, CLOCK_TEXT_MAX - n, "Z");
 	return out;
 }
 
 char *clock_micro(int64_t ms, char out[CLOCK_TEXT_MAX])
 {
-	struct tm tm;
-	size_t n;
+	size_t n = put(ms, out);
 
-	split(ms, &tm);
-	n = strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(out + n, CLOCK_TEXT_MAX - n, ".%03d000Z", (int)((ms % 1000 + 1000) % 1000));
 	return out;
 }

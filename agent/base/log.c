@@ -33,15 +33,17 @@ static const char *level_name(enum log_level level)
 int log_configure(const char *level, const char *format)
 {
 	static const enum log_level all[] = {LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG};
+	enum log_level wanted = threshold;
 	bool found = !level;
 
 	for (size_t i = 0; level && i < sizeof all / sizeof *all; i++)
 		if (!strcmp(level, level_name(all[i]))) {
-			threshold = all[i];
+			wanted = all[i];
 			found = true;
 		}
 	if (!found || (format && strcmp(format, "text") && strcmp(format, "json")))
 		return -1;
+	threshold = wanted;
 	if (format)
 		json = !strcmp(format, "json");
 	return 0;
