@@ -1,8 +1,8 @@
 /*
  * plan/inventory.h - what an application has applied: the memory behind prune and self-heal.
  *
- * Kept in SyncState objects by sync/; here it is data only. An entry without uid is one that was
- * about to be created when the inventory was written: it may or may not exist.
+ * Kept in SyncState objects by sync/; here it is data only. An entry without uid is one that
+ * was about to be created when the inventory was written: it may or may not exist.
  */
 #ifndef PLAN_INVENTORY_H
 #define PLAN_INVENTORY_H
@@ -12,11 +12,11 @@
 
 struct inventory_entry {
 	const char *key;
-	char uid[40];                         /* "" : not known yet */
+	char uid[40];			      /* "" : not known yet */
 	unsigned char hash[DESIRED_HASH_LEN]; /* what was last applied; all zero: nothing yet */
-	uint64_t own;                         /* ownership digest after that apply */
-	int piece;                            /* which SyncState object holds it */
-	bool dirty;                           /* differs from what is stored */
+	uint64_t own;			      /* ownership digest after that apply */
+	int piece;			      /* which SyncState object holds it */
+	bool dirty;			      /* differs from what is stored */
 };
 
 struct inventory {
@@ -25,7 +25,8 @@ struct inventory {
 
 void inventory_clear(struct inventory *inv);
 struct inventory_entry *inventory_get(const struct inventory *inv, const char *key);
-struct inventory_entry *inventory_add(struct inventory *inv, const char *key); /* or the present */
+struct inventory_entry *inventory_add(struct inventory *inv,
+				      const char *key); /* or the present */
 void inventory_remove(struct inventory *inv, const char *key);
 size_t inventory_count(const struct inventory *inv);
 
