@@ -1,14 +1,16 @@
 /*
  * health/health.h - one object -> its health and why. Pure.
  *
- * Rules: kstatus, corrected (a running Job is not healthy, a failed Pod neither); words: Argo CD's.
+ * Rules: kstatus, corrected (a running Job is not healthy, a failed Pod neither); words: Argo
+ * CD's.
  */
 #ifndef HEALTH_HEALTH_H
 #define HEALTH_HEALTH_H
 
 #include "value/value.h"
 
-/* From best to worst, as Argo CD orders them; the worst of an application's objects is its own. */
+/* From best to worst, as Argo CD orders them; the worst of an application's objects is its own.
+ */
 enum health {
 	HEALTH_HEALTHY,
 	HEALTH_SUSPENDED,
