@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "base/mem.h"
+
 extern char buf_empty[];
 
 struct buf {
