@@ -146,16 +146,16 @@ def go_build(go: str, env: dict[str, str], folder: Path, flags: list[str], what:
     env = {**env, "CGO_ENABLED": "1"}
     output: list[str] = []
     compiled = 0
-    with Progress(f"building {what}") as progress:
-        with subprocess.Popen(argv, cwd=folder, env=env, text=True, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, preexec_fn=lambda: os.nice(10)) as child:
-            assert child.stderr
-            for line in child.stderr:
-                output.append(line)
-                if re.fullmatch(r"\S+\n", line):
-                    compiled += 1
-                    progress.detail = f"{compiled} packages compiled"
-                elif line.startswith("go: downloading"):
-                    progress.detail = line.strip()[4:80]
+    with Progress(f"building {what}") as progress, subprocess.Popen(
+            argv, cwd=folder, env=env, text=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, preexec_fn=lambda: os.nice(10)) as child:
+        assert child.stderr
+        for line in child.stderr:
+            output.append(line)
+            if re.fullmatch(r"\S+\n", line):
+                compiled += 1
+                progress.detail = f"{compiled} packages compiled"
+            elif line.startswith("go: downloading"):
+                progress.detail = line.strip()[4:80]
     if child.returncode:
         raise Failure(f"go build of {what} failed:\n{''.join(output[-25:])}")

@@ -25,14 +25,17 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def start_time(pid: int) -> int | None:
     """When `pid` started, in ticks since boot; None if it is gone or a zombie.
 
-    A zombie counts as gone: its parent may be slow to reap it.
+    A zombie counts as gone: its parent may be slow to reap it. But not while it has threads: a
+    killed process' first thread is a zombie before the others have let go of its ports.
     """
     try:
         # the command name, in parentheses, may itself hold spaces and parentheses
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    if fields[0] in "ZX" and int(fields[17]) <= 1:
+        return None
+    return int(fields[19])
 
 
 def as_user(user: tuple[int, int] | None) -> dict[str, Any]:
@@ -129,6 +132,7 @@ class Proc:
         """Resident memory in bytes, 0 if not running."""
         pid = self.pid()
         try:
-            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         except (FileNotFoundError, ProcessLookupError):
             return 0
+        return pages * os.sysconf("SC_PAGESIZE")

@@ -98,7 +98,7 @@ def check_host(directory: Path) -> None:
         raise Failure(f"a node needs {', '.join(missing)}: run tests/deps.sh install")
     longest = directory / "node/kubelet/pod-resources/kubelet.sock"
     if len(str(longest)) > 100:     # the kernel allows 107, and temporary names are longer
-        raise Failure(f"{longest} is too long a path for a socket: set TESTBED_DIR to a shorter one")
+        raise Failure(f"{longest} is too long for a socket: set TESTBED_DIR to a shorter path")
 
 
 # ---- network ---------------------------------------------------------------------------------

@@ -22,8 +22,16 @@ from typing import Any
 import node
 from bedlib import golang
 from bedlib.common import (
-    Failure, Progress, await_true, check_name, free_ports, locked, port_is_free, read_json,
-    state_root, write_private,
+    Failure,
+    Progress,
+    await_true,
+    check_name,
+    free_ports,
+    locked,
+    port_is_free,
+    read_json,
+    state_root,
+    write_private,
 )
 from bedlib.pki import Authority
 from bedlib.proc import Proc

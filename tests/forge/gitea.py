@@ -21,7 +21,14 @@ from pathlib import Path
 
 from bedlib import golang
 from bedlib.common import (
-    Failure, Progress, check_name, free_ports, locked, port_is_free, read_json, state_root,
+    Failure,
+    Progress,
+    check_name,
+    free_ports,
+    locked,
+    port_is_free,
+    read_json,
+    state_root,
     write_private,
 )
 from bedlib.pki import Authority
@@ -247,7 +254,8 @@ class Instance:
         if not ini.exists():
             write_private(ini, _app_ini(self))
         # the built files move when the version does
-        write_private(ini, re.sub(r"(?m)^(STATIC_ROOT_PATH =).*$", rf"\1 {static}", ini.read_text()))
+        text = re.sub(r"(?m)^(STATIC_ROOT_PATH =).*$", rf"\1 {static}", ini.read_text())
+        write_private(ini, text)
         user = self._user()
         if user:
             for path in [self.data, *self.data.rglob("*")]:
