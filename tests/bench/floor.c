@@ -114,7 +114,7 @@ static bool send_next(struct load *l, CURL *c)
 		return false;
 	l->next++;
 	char *url = text("%s/api/v1/namespaces/%s/configmaps/%s-%05d?fieldManager=modelsync"
-			 "&force=false&fieldValidation=Strict%s",
+			 "&fieldValidation=Strict%s",
 			 o->server, o->ns, o->prefix, i, l->dry_run ? "&dryRun=All" : "");
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_POSTFIELDS, l->bodies[i]);
@@ -173,7 +173,8 @@ static void load_init(struct load *l, const struct options *o)
 		curl_slist_append(l->headers, "Content-Type: application/apply-patch+yaml");
 	l->headers = curl_slist_append(
 		l->headers,
-		"Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+		"Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+		"application/json");
 	if (o->token) {
 		char *bearer = text("Authorization: Bearer %s", o->token);
 		l->headers = curl_slist_append(l->headers, bearer);
