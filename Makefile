@@ -30,23 +30,24 @@ UNIT    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c)
 SUPPORT := $(wildcard tests/unit/support/*.c tests/faults/*.c)
 FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 PREFIX  ?= /usr
+say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)# V=1 shows whole commands
 
 all: $(B)/modelsync compile_commands.json ## build the agent (build/modelsync)
 
 $(B)/modelsync: $(B)/obj/agent/main.o $(B)/libmodelsync.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
 $(B)/libmodelsync.a: $(SRC:%.c=$(B)/obj/%.o)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(SUPPORT:%.c=$(B)/obj/%.o) $(B)/libmodelsync.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(B)/obj/tests/fuzz/driver.o $(B)/libmodelsync.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(@D); echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' > $@
 compile_commands.json: Makefile $(SRC)
@@ -82,7 +83,7 @@ clean: ## remove what was built (not the test bed's caches)
 	rm -rf build compile_commands.json
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -ts'|'
-	@echo "  variables: SAN=address,undefined  COV=1  DEV=1 (warnings are errors)  CC=clang  DESTDIR=  PREFIX="
+	@echo "  variables: SAN=address,undefined  COV=1  DEV=1 (warnings are errors)  V=1  CC=clang  DESTDIR=  PREFIX="
 .PHONY: all check deps test lint demo demo-stop bench fuzz coverage install clean help FORCE
 .SECONDARY:
 -include $(shell test -d $(B)/obj && find $(B)/obj -name '*.d')

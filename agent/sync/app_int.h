@@ -151,14 +151,43 @@ void app_evaluate(struct app *app);
 struct desired *app_base(struct app *app); /* desired of state.applied, or NULL */
 bool app_kinds_ready(const struct app *app);
 
-/* report.c: status, commit status, events. */
+/* operation.c: one sync. */
+void app_enter(struct app *app, enum app_state next); /* the only writer of phase; in app.c */
+struct plan_options app_plan_options(const struct app *app);
+extern const struct apply_ops app_apply_ops;
+void app_plan(struct app *app);	     /* LOADING -> IDLE (nothing to do, refused) or PREFLIGHT */
+bool app_add_union(struct app *app); /* true: the inventory grew */
+void app_finish_sync(struct app *app);
+void app_drop_apply(struct app *app);
+void app_fail(struct app *app, const struct error *err);
+void app_operation(struct app *app, const char *phase, const char *message);
+void app_tell_observer(struct app *app, const struct error *err);
+
+/* heal.c: self-heal of app->dirty. */
+void app_heal(struct app *app);
+void app_finish_repair(struct app *app);
+
+/* report.c: what happened, in one truth for status, conditions, events and commit status. */
+struct summary {
+	bool synced;
+	const char *reason; /* "" when all is well */
+	const char *text;
+	enum health health;
+	char why[256];
+	bool running;
+};
+void app_summarize(const struct app *app, struct summary *s);
 void app_report(struct app *app); /* soon; folded */
 void app_report_now(void *app);
-void app_forge_setup(struct app *app);
 void app_note(struct app *app, bool warning, const char *reason, const char *note);
 void app_condition(struct app *app, int which, int status, const char *reason,
 		   const char *message);
 void app_status_seen(struct app *app, const struct value *status); /* at first sight */
+/* null when ms is 0, so that a merge patch removes it */
+void app_put_time(struct arena *a, struct value *o, const char *key, int64_t ms);
+struct value *app_status_value(struct arena *a, const struct app *app, const struct summary *s);
+void app_forge_setup(struct app *app);
+void app_post_commit_status(struct app *app, const struct summary *s);
 
 struct agent {
 	struct kube *kube;

@@ -1,0 +1,178 @@
+/*
+ * sync/commit.c - the word on the commit: what its status in the forge says, and when.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "sync/app_int.h"
+
+static void on_sent(void *arg, const struct commit_status *s, const struct error *err)
+{
+	struct app *app = arg;
+	struct state *st = &app->state;
+
+	if (err) {
+		log_warn("forge", "commit status not written", "app", app->key, "commit",
+			 s->commit, "reason", error_code(err), "error", err->text, LOG_END);
+		return;
+	}
+	log_info("forge", "commit status", "app", app->key, "commit", s->commit, "state",
+		 commit_state_name(s->state), "description", s->description, LOG_END);
+	state_text(&st->report_commit, s->commit, &st->dirty);
+	state_text(&st->report_state, commit_state_name(s->state), &st->dirty);
+	state_text(&st->report_text, s->description, &st->dirty);
+	/* A final word is remembered, so that a restart does not repeat it. */
+	if (st->dirty && s->state != COMMIT_PENDING)
+		state_save(app->saver);
+}
+
+static void on_token(void *arg, struct kube_reply *r)
+{
+	struct app *app = arg;
+	const struct value *v = value_at(r->object, "data", app->spec.status_key, NULL);
+	AUTO(buf) token = BUF_INIT;
+
+	app->secret_call = NULL;
+	if (r->err.kind != ERROR_NONE) {
+		app->forge_err = r->err;
+		error_wrap(&app->forge_err, "Secret %s with the forge's token",
+			   app->spec.status_secret);
+	} else if (!v || v->type != VALUE_STRING ||
+		   buf_put_base64_decoded(&token, v->text.ptr, v->text.len) || !token.len) {
+		error_reason(&app->forge_err, ERROR_INVALID, "SecretInvalid",
+			     "Secret %s in namespace %s has no data.%s with the forge's token",
+			     app->spec.status_secret, app->agent->o.ns, app->spec.status_key);
+	} else {
+		while (token.len &&
+		       (token.ptr[token.len - 1] == '\n' || token.ptr[token.len - 1] == ' '))
+			buf_truncate(&token, token.len - 1);
+		struct forge_options o = {.provider = app->spec.status_provider,
+					  .repo_url = app->spec.repo_url,
+					  .api_url = app->spec.status_url,
+					  .token = token.ptr,
+					  .allow_http = app->agent->o.allow_http_urls};
+		app->forge_err = (struct error)ERROR_INIT;
+		if (forge_new(app->agent->loop, &o, on_sent, app, &app->forge, &app->forge_err))
+			app->forge = NULL;
+	}
+	if (app->forge_err.kind != ERROR_NONE) {
+		log_warn("forge", "commit statuses are off", "app", app->key, "reason",
+			 error_code(&app->forge_err), "error", app->forge_err.text, LOG_END);
+		app_note(app, true, "CommitStatusOff", app->forge_err.text);
+	}
+	app_report(app);
+}
+
+void app_forge_setup(struct app *app)
+{
+	const struct kube_kind *secret = kube_kind(app->agent->kube, "", "v1", "Secret");
+
+	forge_free(app->forge);
+	app->forge = NULL;
+	if (app->secret_call)
+		kube_cancel(app->secret_call);
+	app->secret_call = NULL;
+	if (app->agent->o.observe || app->spec_err.kind != ERROR_NONE ||
+	    !app->spec.status_provider || !secret)
+		return;
+	struct kube_request r = {.verb = KUBE_GET,
+				 .kind = secret,
+				 .ns = app->agent->o.ns,
+				 .name = app->spec.status_secret};
+	app->secret_call = kube_send(app->agent->kube, &r, on_token, app);
+}
+
+static size_t objects(const struct app *app)
+{
+	return app->target ? desired_count(app->target) : 0;
+}
+
+/* What the commit's status should say now. False: nothing (yet). */
+static bool commit_words(const struct app *app, const struct summary *s,
+			 enum commit_state *state, struct buf *text)
+{
+	const struct outcome *o = &app->last;
+	char took[24];
+
+	if (app->spec.suspend || app->spec_err.kind != ERROR_NONE)
+		return false;
+	if (app->refusal.code != REFUSAL_NONE ||
+	    (app->failure.kind != ERROR_NONE && app->failure.kind != ERROR_TRANSIENT)) {
+		*state = COMMIT_FAILURE;
+		buf_printf(text, "%s: %s", s->reason, s->text);
+		return true;
+	}
+	if (app->failure.kind == ERROR_TRANSIENT) {
+		*state = COMMIT_PENDING;
+		buf_printf(text, "waiting: %s", app->failure.text);
+		return app->has_head;
+	}
+	if (s->running || !app->target) {
+		*state = COMMIT_PENDING;
+		buf_puts(text, app->operation.message ? app->operation.message : "verified");
+		return app->phase != APP_LOADING;
+	}
+	if (app->drift_only && app->out_of_sync) {
+		*state = COMMIT_PENDING;
+		buf_puts(text, s->text);
+		return !app->spec.automated;
+	}
+	if (app->waiting) {
+		*state = COMMIT_PENDING;
+		buf_printf(text, "%zu objects wait: the cluster doesn't know their kind",
+			   app->waiting);
+		return true;
+	}
+	if (!s->synced)
+		return false;
+	if (s->health != HEALTH_HEALTHY && s->health != HEALTH_SUSPENDED) {
+		*state = s->health == HEALTH_DEGRADED ? COMMIT_FAILURE : COMMIT_PENDING;
+		buf_printf(text, "applied, %s: %s", health_name(s->health), s->why);
+		return true;
+	}
+	*state = COMMIT_SUCCESS;
+	if (o->wrote)
+		buf_printf(text,
+			   "synced %zu objects, healthy: %zu created, %zu updated, %zu pruned "
+			   "in %s",
+			   objects(app), o->created, o->updated + o->repaired, o->pruned,
+			   text_duration(o->took_ms, took));
+	else
+		buf_printf(text, "synced %zu objects, healthy: nothing to change",
+			   objects(app));
+	return true;
+}
+
+void app_post_commit_status(struct app *app, const struct summary *s)
+{
+	const struct state *st = &app->state;
+	enum commit_state state;
+	AUTO(buf) text = BUF_INIT;
+	AUTO(buf) context = BUF_INIT;
+	char hex[OBJECT_ID_HEX];
+
+	if (!app->forge || !app->has_head || !commit_words(app, s, &state, &text))
+		return;
+	object_id_hex(&app->head, hex);
+	bool same_commit = text_eq(st->report_commit, hex);
+	const char *before = same_commit ? st->report_state : "";
+	/* Success is the last word on a commit: repairs and restarts later don't take it back.
+	 */
+	if (before && !strcmp(before, "success") && state != COMMIT_FAILURE)
+		return;
+	if (before && !strcmp(before, commit_state_name(state)) &&
+	    text_eq(st->report_text, text.ptr))
+		return;
+	if (app->spec.status_context)
+		buf_puts(&context, app->spec.status_context);
+	else
+		buf_printf(&context, "modelsync/%s", app->key);
+	struct commit_status c = {
+		.commit = hex, .context = context.ptr, .state = state, .description = text.ptr};
+	forge_post(app->forge, &c);
+}
