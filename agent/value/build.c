@@ -180,8 +180,8 @@ static void table_reset(struct build *b, size_t members)
 
 int build_object(struct build *b, size_t first, struct value *v, struct error *err)
 {
-	struct pending *p = b->members.items + first;
 	size_t len = b->members.len - first, kept = 0;
+	struct pending *p = len ? b->members.items + first : NULL;
 
 	if (len > LINEAR_MOST)
 		table_reset(b, len);

@@ -82,12 +82,26 @@ static struct anchor *anchor_new(struct reader *r, const yaml_char_t *name, stru
 	return anchor;
 }
 
+/* The text of a number that is a key, as kubectl would write it. */
+static int number_key(const struct value *k, struct buf *key)
+{
+	bool truth;
+	enum scalar type = scalar_resolve(k->text.ptr, k->text.len, &truth, key);
+
+	if (type == SCALAR_INT && !text_eq(key->ptr, "-0"))
+		return 0;
+	buf_reset(key);
+	if (type != SCALAR_INT)
+		return scalar_float_key(k->text.ptr, key);
+	buf_putc(key, '0');
+	return 0;
+}
+
 static int take_key(struct reader *r, const struct value *k, struct place at)
 {
 	struct frame *f = top(r);
 	const char *text = k->text.ptr;
 	size_t len = k->text.len;
-	bool truth;
 
 	switch (k->type) {
 	case VALUE_NULL:
@@ -100,14 +114,10 @@ static int take_key(struct reader *r, const struct value *k, struct place at)
 		len = strlen(text);
 		break;
 	case VALUE_NUMBER:
-		if (scalar_resolve(k->text.ptr, k->text.len, &truth, &r->key) == SCALAR_FLOAT) {
-			buf_reset(&r->key);
-			if (scalar_float_key(k->text.ptr, &r->key))
-				return fail(r, at,
-					    "a key can't be a number this big: quote it");
-		}
-		text = strcmp(r->key.ptr, "-0") ? r->key.ptr : "0";
-		len = strlen(text);
+		if (number_key(k, &r->key))
+			return fail(r, at, "a key can't be a number this big: quote it");
+		text = r->key.ptr;
+		len = r->key.len;
 		break;
 	case VALUE_STRING:
 		break;

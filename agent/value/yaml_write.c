@@ -49,7 +49,7 @@ static bool plain_first(char c)
 /* True when the text can stand without quotes, as a key or as a value. */
 static bool plain(const char *s, size_t len)
 {
-	if (!len || !plain_first(*s) || like_number(s, len))
+	if (!len || !plain_first(*s) || like_number(s, len) || text_starts(s, "..."))
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		char c = s[i];

@@ -39,7 +39,7 @@ for name in "$@"; do
 	else
 		bad=1
 		printf 'FAILED %-20s\n' "$name"
-		tail -n 60 "$dir/$name.log"
+		grep -v '^#' "$dir/$name.log" | tail -n 40
 		echo "    again: $dir/$name $dir/$name-..., as named above"
 	fi
 done
