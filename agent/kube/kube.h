@@ -15,7 +15,7 @@
 struct kube;
 
 int kube_new(struct loop *loop, struct kube_config *config /* taken over */, struct kube **out,
-             struct error *err);
+	     struct error *err);
 void kube_free(struct kube *k); /* cancels calls and watches */
 const struct kube_config *kube_config_of(const struct kube *k);
 struct loop *kube_loop(const struct kube *k);
@@ -26,19 +26,21 @@ struct loop *kube_loop(const struct kube *k);
 struct kube_kind {
 	const char *group, *version, *kind, *plural; /* core group: "" */
 	bool namespaced;
-	bool served;    /* by the last discovery */
-	bool stale;     /* its group's backend did not answer: unknown, never "gone" */
-	bool has_status;/* status subresource */
-	bool preferred; /* the version the server names first for this group and kind */
+	bool served;	 /* by the last discovery */
+	bool stale;	 /* its group's backend did not answer: unknown, never "gone" */
+	bool has_status; /* status subresource */
+	bool preferred;	 /* the version the server names first for this group and kind */
 	bool can_list_watch, can_patch;
 };
 
-/* Ask for the served kinds; cheap when unchanged (ETag). Calls that overlap share one request. */
-typedef void kube_on_discovered(void *arg, const struct error *err /* NULL: fine */, bool changed);
+/* Ask for the served kinds; cheap when unchanged (ETag). Calls that overlap share one request.
+ */
+typedef void kube_on_discovered(void *arg, const struct error *err /* NULL: fine */,
+				bool changed);
 void kube_discover(struct kube *k, kube_on_discovered *fn, void *arg);
 /* NULL when not known. version NULL: the preferred one. */
 const struct kube_kind *kube_kind(struct kube *k, const char *group, const char *version,
-                                  const char *kind);
+				  const char *kind);
 /* True when any group was stale in the last discovery: don't conclude that a kind is gone. */
 bool kube_discovery_stale(const struct kube *k);
 /* "Deployment.apps", "ConfigMap": for people and for ApplySet annotations. */
@@ -49,20 +51,20 @@ char *kube_kind_text(const struct kube_kind *kind, char *out, size_t size);
 enum kube_verb {
 	KUBE_GET,
 	KUBE_LIST,
-	KUBE_CREATE,      /* POST */
-	KUBE_APPLY,       /* server-side apply */
+	KUBE_CREATE,	  /* POST */
+	KUBE_APPLY,	  /* server-side apply */
 	KUBE_MERGE_PATCH, /* RFC 7386 */
-	KUBE_REPLACE,     /* PUT */
+	KUBE_REPLACE,	  /* PUT */
 	KUBE_DELETE,
 };
 
 struct kube_request {
 	enum kube_verb verb;
 	const struct kube_kind *kind;
-	const char *ns;   /* NULL or "" for cluster-scoped kinds; LIST: NULL is all namespaces */
+	const char *ns; /* NULL or "" for cluster-scoped kinds; LIST: NULL is all namespaces */
 	const char *name;
 	const char *subresource; /* "status", or NULL */
-	const char *body; /* JSON; copied */
+	const char *body;	 /* JSON; copied */
 	size_t body_len;
 	const char *field_manager; /* APPLY, MERGE_PATCH, CREATE, REPLACE */
 	bool force, dry_run;
@@ -73,11 +75,11 @@ struct kube_request {
 };
 
 struct kube_reply {
-	int status;            /* HTTP status; 0: nothing came back */
-	struct error err;      /* ERROR_NONE on 2xx; else kind, reason and a sentence for people */
-	struct value *object;  /* the answer, parsed (a Status on failure); NULL when none */
-	struct arena *arena;   /* owns `object`; freed after the callback unless stolen */
-	const char *field;     /* first cause's field of a failure ("spec.replicas"), or NULL */
+	int status;	  /* HTTP status; 0: nothing came back */
+	struct error err; /* ERROR_NONE on 2xx; else kind, reason and a sentence for people */
+	struct value *object; /* the answer, parsed (a Status on failure); NULL when none */
+	struct arena *arena;  /* owns `object`; freed after the callback unless stolen */
+	const char *field;    /* first cause's field of a failure ("spec.replicas"), or NULL */
 	int tries;
 };
 
@@ -86,16 +88,17 @@ typedef void kube_on_reply(void *arg, struct kube_reply *reply);
 
 /*
  * Error mapping (measured on 1.36): 401, 403 -> ERROR_DENIED ("Unauthorized", "Forbidden");
- * 404 of a namespace -> ERROR_INVALID "NamespaceMissing"; other 404 -> ERROR_GONE "NotFound" or,
- * when the path itself is not served, "KindUnknown"; 409 with FieldManagerConflict -> ERROR_CONFLICT
- * "FieldConflict" (text names the manager and fields); other 409 -> ERROR_CONFLICT "Conflict";
- * 400, 422 -> ERROR_INVALID "Rejected" (with causes); 500 whose message is a schema error of
- * server-side apply ("field not declared in schema", "expected ...") -> ERROR_INVALID "Rejected";
- * 413 -> ERROR_INVALID "TooLarge"; 429, other 5xx, no answer -> ERROR_TRANSIENT
- * "ServerBusy", "ServerError", "Unreachable". Bodies of Secrets are never quoted in a text.
+ * 404 of a namespace -> ERROR_INVALID "NamespaceMissing"; other 404 -> ERROR_GONE "NotFound"
+ * or, when the path itself is not served, "KindUnknown"; 409 with FieldManagerConflict ->
+ * ERROR_CONFLICT "FieldConflict" (text names the manager and fields); other 409 ->
+ * ERROR_CONFLICT "Conflict"; 400, 422 -> ERROR_INVALID "Rejected" (with causes); 500 whose
+ * message is a schema error of server-side apply ("field not declared in schema", "expected
+ * ...") -> ERROR_INVALID "Rejected"; 413 -> ERROR_INVALID "TooLarge"; 429, other 5xx, no answer
+ * -> ERROR_TRANSIENT "ServerBusy", "ServerError", "Unreachable". Bodies of Secrets are never
+ * quoted in a text.
  */
 struct kube_call *kube_send(struct kube *k, const struct kube_request *r, kube_on_reply *fn,
-                            void *arg);
+			    void *arg);
 void kube_cancel(struct kube_call *c); /* nothing is called afterwards */
 
 /* ---- Watches ---- */
@@ -104,7 +107,7 @@ enum kube_event { KUBE_ADDED, KUBE_MODIFIED, KUBE_DELETED };
 
 struct kube_watch_options {
 	const struct kube_kind *kind;
-	const char *ns;       /* NULL: all */
+	const char *ns;	      /* NULL: all */
 	const char *selector; /* label selector, or NULL */
 	const char *name;     /* a single object (field selector), or NULL */
 	bool metadata_only;
@@ -126,7 +129,7 @@ struct kube_watch_ops {
 
 struct kube_watch;
 struct kube_watch *kube_watch_start(struct kube *k, const struct kube_watch_options *o,
-                                    const struct kube_watch_ops *ops, void *arg);
+				    const struct kube_watch_ops *ops, void *arg);
 void kube_watch_stop(struct kube_watch *w); /* nothing is called afterwards */
 
 /* ---- Events (events.k8s.io/v1) ---- */

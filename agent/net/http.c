@@ -145,6 +145,16 @@ static void new_answer(struct http_call *c, const char *line, size_t len)
 	c->reply.retry_after_ms = -1;
 }
 
+/* To on_data; false: abort. The call may have been cancelled inside. */
+static bool hand_over(struct http_call *c, const char *data, size_t len)
+{
+	if (c->state != CALL_ACTIVE || c->http->dead)
+		return false;
+	if (c->on_data(c->arg, c->status, data, len) < 0)
+		c->aborted = true;
+	return !c->aborted && c->state == CALL_ACTIVE && !c->http->dead;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct http_call *c = arg;
@@ -160,6 +170,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 		copy_header(c->reply.etag, sizeof c->reply.etag, value, n);
 	else if (header_is(line, len, "retry-after", &value, &n))
 		c->reply.retry_after_ms = retry_after_ms(value, n);
+	else if (len <= 2 && c->status >= 200 && c->on_data && !c->answered) {
+		c->answered = true;
+		return hand_over(c, "", 0) ? len : 0;
+	}
 	return len;
 }
 
@@ -169,18 +183,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 
 	touch(c);
-	if (c->state != CALL_ACTIVE || c->http->dead)
-		return 0;
-	if (c->on_data) {
-		if (c->on_data(c->arg, c->status, data, len) < 0)
-			c->aborted = true;
-	} else if (len > c->max_body - c->reply.body.len) {
+	if (c->on_data)
+		return hand_over(c, data, len) ? len : 0;
+	if (len > c->max_body - c->reply.body.len) {
 		c->too_large = true;
-	} else {
-		buf_add(&c->reply.body, data, len);
+		return 0; /* anything but `len` aborts */
 	}
-	/* Anything but `len` aborts. The call may have been cancelled inside on_data. */
-	return c->aborted || c->too_large || c->state != CALL_ACTIVE || c->http->dead ? 0 : len;
+	buf_add(&c->reply.body, data, len);
+	return len;
 }
 
 /* ---- results ---- */

@@ -55,7 +55,9 @@ struct http_reply {
 	bool connection_failed; /* nothing reached the server: always safe to send again */
 };
 
-/* Returns 0, or -1 to abort the transfer (then on_done gets ERROR_INVALID). No curl calls inside. */
+/* Returns 0, or -1 to abort the transfer (then on_done gets ERROR_INVALID). First called with
+ * len 0 when the headers have come: the server answers. Starting and cancelling calls in here is
+ * fine, it takes effect when curl has returned. */
 typedef int http_on_data(void *arg, int status, const char *data, size_t len);
 typedef void http_on_done(void *arg, struct http_reply *reply);
 

@@ -53,7 +53,7 @@ struct http_call {
 	struct timer timer; /* deadline or idle time, whichever comes first */
 	int64_t started, deadline_ms, idle_ms, last_byte;
 	int status;
-	bool too_large, aborted;
+	bool answered, too_large, aborted;
 	const char *timed_out; /* which of the two it was, or NULL */
 	char message[CURL_ERROR_SIZE];
 };
