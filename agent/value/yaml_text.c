@@ -40,18 +40,38 @@ static const char *plainer(const char *problem)
 	return problem;
 }
 
-/* The byte at a mark, which counts lines and characters. */
+/* Behind the line break at p, of the kinds libyaml knows; NULL when there is none. */
+static const char *after_break(const char *p, const char *end)
+{
+	size_t left = (size_t)(end - p);
+
+	if (left >= 2 && !memcmp(p, "\r\n", 2))
+		return p + 2;
+	if (left >= 1 && (*p == '\n' || *p == '\r'))
+		return p + 1;
+	if (left >= 2 && !memcmp(p, "\xc2\x85", 2)) /* next line */
+		return p + 2;
+	if (left >= 3 && (!memcmp(p, "\xe2\x80\xa8", 3) || !memcmp(p, "\xe2\x80\xa9", 3)))
+		return p + 3;
+	return NULL;
+}
+
+/* The byte at a mark, which counts lines and characters; NUL when it isn't there. */
 static char byte_at(const char *data, const char *end, yaml_mark_t mark)
 {
-	const char *p = data;
+	const char *p = data, *next;
 
-	for (size_t i = 0; i < mark.line && p; i++)
-		if ((p = memchr(p, '\n', (size_t)(end - p))))
-			p++;
-	for (size_t i = 0; i < mark.column && p && p < end; i++)
+	for (size_t line = 0; line < mark.line && p < end; p = next) {
+		next = after_break(p, end);
+		if (next)
+			line++;
+		else
+			next = p + 1;
+	}
+	for (size_t i = 0; i < mark.column && p < end; i++)
 		for (p++; p < end && (*p & 0xc0) == 0x80;)
 			p++;
-	return p && p < end ? *p : '?';
+	return p < end ? *p : '\0';
 }
 
 int yaml_syntax_error(const yaml_parser_t *p, const char *data, size_t len, struct error *err)
@@ -69,6 +89,8 @@ int yaml_syntax_error(const yaml_parser_t *p, const char *data, size_t len, stru
 
 		if (c == '\t')
 			return fail(err, at, "a tab can't indent: use spaces");
+		if (c <= ' ' || c > '~')
+			return fail(err, at, "this character can't start a value: quote it");
 		return error_reason(err, ERROR_INVALID, "YamlInvalid",
 				    "line %u, column %u: '%c' can't start a value: quote it",
 				    at.line, at.column, c);
@@ -81,24 +103,28 @@ int yaml_syntax_error(const yaml_parser_t *p, const char *data, size_t len, stru
 	return fail(err, at, plainer(problem));
 }
 
-/* A line that starts with %, for any of the line breaks libyaml knows. */
-static bool is_directive(const char *data, const char *p)
+/* The line with one directive (%) too many, or NULL. */
+static const char *excess_directive(const char *data, const char *end)
 {
-	if (*p != '%')
-		return false;
-	if (p == data || p[-1] == '\n' || p[-1] == '\r')
-		return true;
-	if (p - data >= 2 && p[-2] == '\xc2' && p[-1] == '\x85')
-		return true;
-	return p - data >= 3 && p[-3] == '\xe2' && p[-2] == '\x80' &&
-	       (p[-1] == '\xa8' || p[-1] == '\xa9');
+	size_t directives = 0;
+	bool at_start = true;
+
+	for (const char *p = data, *next; p < end; p = next) {
+		next = after_break(p, end);
+		if (at_start && *p == '%' && ++directives > DIRECTIVES_MOST)
+			return p;
+		at_start = next != NULL;
+		if (!next)
+			next = p + 1;
+	}
+	return NULL;
 }
 
 int yaml_check_bytes(const char *data, size_t len, struct error *err)
 {
 	const struct place first = {1, 1};
 	const char *p = memchr(data, '\0', len), *end = data + len;
-	size_t bad = text_utf8_bad(data, len), directives = 0;
+	size_t bad = text_utf8_bad(data, len);
 
 	if (len >= 2 && (!memcmp(data, "\xff\xfe", 2) || !memcmp(data, "\xfe\xff", 2)))
 		return fail(err, first, "this is UTF-16: save the file as UTF-8");
@@ -110,9 +136,9 @@ int yaml_check_bytes(const char *data, size_t len, struct error *err)
 			    "a NUL byte: the file must be text in UTF-8");
 	if (bad < len)
 		return fail(err, place_of(data, bad), "a byte that is not UTF-8");
-	for (p = data; (p = memchr(p, '%', (size_t)(end - p))); p++)
-		if (is_directive(data, p) && ++directives > DIRECTIVES_MOST)
-			return fail(err, place_of(data, (size_t)(p - data)),
-				    "too many lines that start with %");
+	p = excess_directive(data, end);
+	if (p)
+		return fail(err, place_of(data, (size_t)(p - data)),
+			    "too many lines that start with %");
 	return 0;
 }
