@@ -37,6 +37,13 @@ static void wrong(struct subject *s, const struct value *at, const char *reason,
 	s->bad = true;
 }
 
+static const char *type_text(enum value_type type)
+{
+	return type == VALUE_ARRAY    ? "list"
+	       : type == VALUE_OBJECT ? "map"
+				      : value_type_name(type);
+}
+
 /* A member that must be a string; NULL when absent or wrong (reported). */
 static const char *string_at(struct subject *s, const struct value *in, const char *key,
 			     const char *path)
@@ -45,7 +52,7 @@ static const char *string_at(struct subject *s, const struct value *in, const ch
 
 	if (v && v->type != VALUE_STRING)
 		wrong(s, v, "FieldInvalid", "%s%s is a %s, wanted a string%s", path, key,
-		      value_type_name(v->type),
+		      type_text(v->type),
 		      v->type == VALUE_OBJECT || v->type == VALUE_ARRAY ? ""
 									: ": put it in quotes");
 	return value_str(v);
@@ -58,13 +65,12 @@ static void check_string_map(struct subject *s, const struct value *map, const c
 
 	if (map && map->type != VALUE_OBJECT)
 		wrong(s, map, "FieldInvalid", "%s is a %s, wanted a map of strings", path,
-		      value_type_name(map->type));
+		      type_text(map->type));
 	object_each (map, i, m)
 		if (m->value->type != VALUE_STRING)
 			wrong(s, m->value, "FieldInvalid",
 			      "%s: \"%s\" is a %s, wanted a string%s", path, m->key,
-			      value_type_name(m->value->type),
-			      quote ? ": put it in quotes" : "");
+			      type_text(m->value->type), quote ? ": put it in quotes" : "");
 }
 
 /* ---- apiVersion and kind ---- */
@@ -79,7 +85,7 @@ static int check_type(struct subject *s)
 	if (s->o->type != VALUE_OBJECT) {
 		wrong(s, s->o, "NotAnObject",
 		      "a %s stands here, wanted a Kubernetes object with apiVersion and kind",
-		      value_type_name(s->o->type));
+		      type_text(s->o->type));
 		return -1;
 	}
 	if (!api || !kind) {

@@ -115,16 +115,17 @@ uint32_t reading_add(struct reading *r, const char *path, const struct object_id
 
 /* ---- What stands in them ---- */
 
-/* Readers put the place into their text; problems have it in fields of their own too. */
-static void place_of_error(const struct error *err, uint32_t *line, uint32_t *column)
+/* Readers put the place before their text; problems have it in fields of their own. */
+static void parse_problem(struct reading *r, const char *path, const struct error *err)
 {
-	const char *p = err->text;
+	uint32_t line = 0, column = 0;
+	const char *text = err->text, *rest;
 
-	*line = *column = 0;
-	for (; (p = strstr(p, "line ")); p++)
-		if (sscanf(p, "line %u, column %u", line, column) == 2)
-			return;
-	*line = *column = 0;
+	if (sscanf(text, "line %u, column %u", &line, &column) != 2)
+		line = column = 0;
+	else if ((rest = strstr(text, ": ")))
+		text = rest + 2;
+	problems_add(r->problems, path, line, column, error_code(err), "%s", text);
 }
 
 /* A file none of whose documents looks like a Kubernetes object is somebody else's: skipped. */
@@ -159,7 +160,6 @@ int reading_file(struct reading *r, uint32_t source, const char *data, size_t le
 	struct source_file *file = &r->files.items[source];
 	struct manifest m;
 	struct error err = ERROR_INIT;
-	uint32_t line, column;
 
 	if (len >= strlen(LFS_POINTER) && !memcmp(data, LFS_POINTER, strlen(LFS_POINTER))) {
 		problems_add(r->problems, file->path, 1, 0, "LfsPointer",
@@ -169,9 +169,7 @@ int reading_file(struct reading *r, uint32_t source, const char *data, size_t le
 		return 0;
 	}
 	if (manifest_parse(file->path, data, len, &m, &err) < 0) {
-		place_of_error(&err, &line, &column);
-		problems_add(r->problems, file->path, line, column, error_code(&err), "%s",
-			     err.text);
+		parse_problem(r, file->path, &err);
 		return 0;
 	}
 	if (!holds_objects(&m)) {
