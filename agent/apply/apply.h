@@ -6,7 +6,14 @@
  * tiers of kinds (a tier waits for the tier before; what preflight could not reach is dry-run
  * before its own tier) -> health awaited after each wave -> prune -> done.
  * A refusal in preflight stops everything before the first write. A write that fails later lets
- * its tier finish, and nothing after it starts.
+ * its tier finish, and nothing after it starts. A server that does not answer is no refusal:
+ * nothing new is sent, and the end is ERROR_TRANSIENT.
+ *
+ * Awaited are all objects of `desired` of the waves before the next one to be written, and of
+ * all waves before the prune and at the end; changed by this plan or not, so that a second try
+ * can't prune what the first one still waited with. A failed Job and a rollout past its
+ * progress deadline are final ("Degraded"); all else may recover until the deadline, which ends
+ * everything with ERROR_TRANSIENT "Timeout" and the names of what was awaited.
  *
  * force is used only on objects that carry our label or stand in the inventory by uid. A dry
  * run that answers 200 for an object thought absent met a foreign object: ForeignOwner, unless
@@ -41,7 +48,9 @@ struct outcome {
 	struct error err; /* the first failure, wrapped with its object; ERROR_NONE: complete */
 	struct problems problems; /* every refusal of preflight, every failed write */
 	int64_t took_ms;
-	/* health at the end, of all objects of `desired` */
+	/* Health at the end, of all objects of `desired`; UNKNOWN without await_health: a
+	 * repair looks at nothing but its own objects. Ask desired_health() where it is needed.
+	 */
 	enum health health;
 	char why[256]; /* the worst object's reason, with its name */
 };
@@ -49,7 +58,9 @@ struct outcome {
 struct apply_ops {
 	/* Preflight passed; nothing written yet. Call apply_write() now or later. */
 	void (*on_ready)(void *arg);
-	/* After each object's write (or prune): the owner updates its inventory. */
+	/* After each object's write (or prune): the owner updates its inventory. A prune with
+	 * ERROR_CONFLICT "Replaced" met another object of that name: it is kept, and the one in
+	 * the inventory is gone. The apply must not be freed inside. */
 	void (*on_applied)(void *arg, const struct applied *a);
 	/* Once; `outcome` is valid in the call. The apply may be freed inside. */
 	void (*on_done)(void *arg, const struct outcome *outcome);
