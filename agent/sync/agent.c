@@ -21,6 +21,11 @@ enum { WATCH_APPS, WATCH_POLICIES, WATCH_SECRETS };
 
 static void start(struct agent *a);
 
+bool agent_knows_secrets(const struct agent *a)
+{
+	return a->seen[WATCH_SECRETS];
+}
+
 bool agent_started(const struct agent *a)
 {
 	return a->states_loaded && a->seen[WATCH_APPS] && a->seen[WATCH_POLICIES] &&
@@ -219,7 +224,11 @@ static void on_secrets_synced(void *arg)
 {
 	struct agent *a = arg;
 
+	struct map_entry *e;
+
 	a->seen[WATCH_SECRETS] = true;
+	for (size_t i = 0; (e = map_next(&a->sources, &i));)
+		source_credentials(e->value);
 	step_all(a);
 }
 

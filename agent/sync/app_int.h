@@ -215,5 +215,6 @@ struct kind_source agent_kinds(struct agent *a);
 void agent_rediscover(struct agent *a); /* soon, with backoff: a kind is not known */
 const struct policy *agent_policy(const struct agent *a, const char *name, struct refusal *why);
 bool agent_started(const struct agent *a);
+bool agent_knows_secrets(const struct agent *a); /* before that no repository is opened */
 
 #endif

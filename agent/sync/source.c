@@ -119,6 +119,8 @@ static void open_repo(struct source *s)
 		o.known_hosts = c->known_hosts;
 		o.ca_data = c->ca;
 	}
+	if (!agent_knows_secrets(s->agent))
+		return; /* source_credentials() comes once the Secrets are known */
 	s->credential = c ? c->digest : 0;
 	if (repo_new(s->agent->loop, &o, on_poll, s, &s->repo, &s->err)) {
 		s->polled = true;
@@ -143,7 +145,7 @@ void source_credentials(struct source *s)
 	open_repo(s);
 	if (s->repo)
 		repo_poll(s->repo);
-	else
+	else if (s->polled)
 		for (size_t i = 0; i < s->apps.len; i++)
 			app_polled(s->apps.items[i]);
 }
@@ -165,10 +167,10 @@ struct source *source_join(struct agent *a, struct app *app)
 		if (s->repo)
 			repo_want(s->repo, app->spec.target);
 	}
-	if (!s->repo)
-		app_poked(app); /* nothing to poll with; s->err tells the machine why */
-	else
+	if (s->repo)
 		timer_set(&s->timer, 0);
+	else
+		app_poked(app); /* nothing to poll with; s->err tells the machine why */
 	return s;
 }
 
