@@ -33,8 +33,10 @@ struct live_object {
 
 struct live;
 struct live_ops {
-	/* o NULL: gone. Called for every change, also while a first list runs. Valid in the
-	 * call. */
+	/* o NULL: gone from there: deleted, or its label names another now (who is told
+	 * too). Called for every change, also while a first list runs; not for what
+	 * live_take() takes in, nor for what live_unwant() drops. Valid in the call, which
+	 * must not change `live`. */
 	void (*on_change)(void *arg, const char *key, const char *part_of,
 			  const struct live_object *o);
 	/* A watch got its first list, or lost the server and recovered. */
@@ -45,7 +47,8 @@ struct live_ops {
 struct live *live_new(struct kube *k, const struct live_ops *ops, void *arg);
 void live_free(struct live *l);
 
-/* Keep a watch on a kind (all namespaces); counted, dropped when the last lets go. */
+/* Keep a watch on a kind (all namespaces); counted, dropped when the last lets go. Versions of
+ * one kind share a watch. */
 void live_want(struct live *l, const struct kube_kind *kind);
 void live_unwant(struct live *l, const struct kube_kind *kind);
 /* True when the kind's watch has seen a full list: absence then means absence. */
@@ -59,7 +62,9 @@ void live_each(const struct live *l, const char *part_of,
 	       void (*fn)(void *arg, const struct live_object *o), void *arg);
 
 /* The answer of one of our own writes: taken in at once, so that its echo is no drift.
- * `object` is the object or its PartialObjectMetadata. Returns the entry (as live_get). */
+ * `object` is the object or its PartialObjectMetadata; where only the whole object tells the
+ * health, it is Progressing until the watch has shown it. Returns the entry (as live_get), NULL
+ * when `object` has no name. */
 const struct live_object *live_take(struct live *l, const struct kube_kind *kind,
 				    const struct value *object);
 
