@@ -1,7 +1,9 @@
 #!/bin/sh
 # compile_commands.sh 'COMMAND' FILE...: a compilation database on stdout, for clangd and clang-tidy.
 set -eu
-command=$(printf %s "$1" | sed 's/\\/\\\\/g; s/"/\\"/g')
+# The caller's shell has taken the quotes of -DMODELSYNC_VERSION='"1.2.3"' away: put them back.
+command=$(printf %s "$1" | sed "s/-DMODELSYNC_VERSION=\([0-9][0-9.]*\)/-DMODELSYNC_VERSION='\"\1\"'/" |
+    sed 's/\\/\\\\/g; s/"/\\"/g')
 shift
 printf '['
 separator=
