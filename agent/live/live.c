@@ -22,7 +22,7 @@ struct watch {
 	struct kube_watch *watch;
 	size_t wants;
 	uint32_t generation; /* of the latest list */
-	bool synced;
+	bool synced, broken;
 };
 
 struct live {
@@ -118,8 +118,21 @@ static void drop(struct live *l, struct row *row, bool tell)
 		l->ops.on_change(l->arg, l->key.ptr, part_of, NULL);
 }
 
-/* Rows of one kind that its latest list did not show; all of them when `generation` is NULL. */
-static void sweep(struct live *l, const struct kube_kind *kind, const uint32_t *generation)
+/* Not in the latest list. A list may be older than our write: what no event has shown yet is
+ * spared once, and the watch that goes on from the list shows it or its end. */
+static bool is_missing(struct row *row, uint32_t generation)
+{
+	if (row->generation == generation)
+		return false;
+	if (row->taken && !row->spared) {
+		row->spared = true;
+		return false;
+	}
+	return true;
+}
+
+/* Drop the rows of a kind; with `w`, only those that its latest list did not show. */
+static void sweep(struct live *l, const struct kube_kind *kind, const struct watch *w)
 {
 	VEC(struct row *) gone = {0};
 	struct row *row;
@@ -127,10 +140,10 @@ static void sweep(struct live *l, const struct kube_kind *kind, const uint32_t *
 	for (size_t i = 0; i < l->rows.cap; i++)
 		for (row = l->rows.buckets[i]; row; row = row->chain)
 			if (same_kind(row->o.kind, kind) &&
-			    (!generation || row->generation != *generation))
+			    (!w || is_missing(row, w->generation)))
 				*vec_push(&gone) = row;
 	for (size_t i = 0; i < gone.len; i++)
-		drop(l, gone.items[i], generation != NULL);
+		drop(l, gone.items[i], w != NULL);
 	vec_clear(&gone);
 }
 
@@ -143,43 +156,61 @@ static void on_begin(void *arg)
 	w->generation++;
 }
 
+/* True when the event says something that the row does not know. */
+static bool is_news(struct row *row, enum kube_event event, uint64_t version)
+{
+	if (version && version < row->o.version)
+		return false;
+	row->taken = row->spared = false;
+	return event == KUBE_DELETED || !version || version != row->o.version ||
+	       row->awaits_body;
+}
+
+static void recovered(struct watch *w)
+{
+	if (!w->broken)
+		return;
+	w->broken = false;
+	w->live->ops.on_synced(w->live->arg);
+}
+
 static void on_event(void *arg, enum kube_event event, const struct value *object)
 {
 	struct watch *w = arg;
 	struct live *l = w->live;
-	uint64_t version = object_version(object);
 	struct row *row = row_of(l, w->kind, object, event != KUBE_DELETED);
 
 	if (!row)
 		return;
 	row->generation = w->generation;
-	if (version && version < row->o.version)
-		return;
-	if (event == KUBE_DELETED) {
-		drop(l, row, true);
-		return;
+	if (is_news(row, event, object_version(object))) {
+		if (event == KUBE_DELETED) {
+			drop(l, row, true);
+		} else {
+			read_object(l, row, w->kind, object);
+			read_health(l, row, object);
+			l->ops.on_change(l->arg, row->o.key, row->o.part_of, &row->o);
+		}
 	}
-	if (version && version == row->o.version && !row->awaits_body)
-		return;
-	read_object(l, row, w->kind, object);
-	read_health(l, row, object);
-	l->ops.on_change(l->arg, row->o.key, row->o.part_of, &row->o);
+	if (w->synced)
+		recovered(w);
 }
 
 static void on_synced(void *arg)
 {
 	struct watch *w = arg;
-	struct live *l = w->live;
 
 	w->synced = true;
-	sweep(l, w->kind, &w->generation);
-	l->ops.on_synced(l->arg);
+	w->broken = false;
+	sweep(w->live, w->kind, w);
+	w->live->ops.on_synced(w->live->arg);
 }
 
 static void on_broken(void *arg, const struct error *err)
 {
 	struct watch *w = arg;
 
+	w->broken = true;
 	w->live->ops.on_broken(w->live->arg, w->kind, err);
 }
 
@@ -299,12 +330,11 @@ const struct live_object *live_take(struct live *l, const struct kube_kind *kind
 
 	if (!row)
 		return NULL;
-	if (w)
-		row->generation =
-			w->generation; /* a list that began before our write can't know it */
 	if (version && version <= row->o.version)
 		return &row->o;
 	read_object(l, row, w ? w->kind : kind, object);
+	row->taken = true;
+	row->spared = false;
 	if (!health_needs_body(kind->group, kind->kind) ||
 	    !text_eq(value_get_str(object, "kind"), "PartialObjectMetadata")) {
 		read_health(l, row, object);

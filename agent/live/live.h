@@ -39,7 +39,7 @@ struct live_ops {
 	 * must not change `live`. */
 	void (*on_change)(void *arg, const char *key, const char *part_of,
 			  const struct live_object *o);
-	/* A watch got its first list, or lost the server and recovered. */
+	/* A watch got a full list; or first news after it had been broken. */
 	void (*on_synced)(void *arg);
 	void (*on_broken)(void *arg, const struct kube_kind *kind, const struct error *err);
 };

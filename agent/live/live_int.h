@@ -24,6 +24,8 @@ struct row {
 	struct row *next, **link; /* of the same owner */
 	uint32_t generation;	  /* of the watch when it was last seen */
 	bool awaits_body; /* our write's answer had no status: the echo tells the health */
+	bool taken;	  /* from the answer of our write; the watch has not shown it yet */
+	bool spared;	  /* a list did not show it while it was taken: not another time */
 	char uid[ROW_UID_MAX];
 	char text[]; /* key NUL ns NUL */
 };
