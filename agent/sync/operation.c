@@ -25,6 +25,10 @@ static void on_ready(void *arg)
 {
 	struct app *app = arg;
 
+	if (app->phase == APP_REPAIRING) {
+		apply_write(app->apply); /* what is repaired stands in the inventory already */
+		return;
+	}
 	app->ready = true;
 	app_poked(app);
 }
@@ -44,10 +48,13 @@ static void on_applied(void *arg, const struct applied *done)
 	if (!done->now || !c->want)
 		return;
 	struct inventory_entry *e = state_entry(&app->state, c->key);
-	snprintf(e->uid, sizeof e->uid, "%s", done->now->uid);
-	memcpy(e->hash, c->want->hash, sizeof e->hash);
-	e->own = done->now->own;
-	e->dirty = true;
+	if (strcmp(e->uid, done->now->uid) || e->own != done->now->own ||
+	    memcmp(e->hash, c->want->hash, sizeof e->hash)) {
+		snprintf(e->uid, sizeof e->uid, "%s", done->now->uid);
+		memcpy(e->hash, c->want->hash, sizeof e->hash);
+		e->own = done->now->own;
+		e->dirty = true;
+	}
 	if (c->kind == CHANGE_REPAIR) {
 		char text[320], note[1000];
 		app->agent->stats.repairs++;

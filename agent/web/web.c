@@ -68,7 +68,7 @@ int web_new(struct loop *loop, const char *address, const struct agent *agent, s
 	w->agent = agent;
 	if (server_new(loop, address, on_request, w, &w->server, err)) {
 		free(w);
-		return error_wrap(err, "listen on %s", address);
+		return -1;
 	}
 	*out = w;
 	return 0;
