@@ -42,27 +42,29 @@ static bool like_number(const char *s, size_t len)
 
 static bool plain_first(char c)
 {
-	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '/' ||
-	       c == '_' || c == '.' || c == '+' || c == '$' || c == '(';
+	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c & 0x80) ||
+	       (c && strchr("/_.+$(", c));
 }
 
 /* True when the text can stand without quotes, as a key or as a value. */
 static bool plain(const char *s, size_t len)
 {
+	uint32_t rune;
+
 	if (!len || !plain_first(*s) || like_number(s, len) || text_starts(s, "..."))
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		char c = s[i];
+	for (size_t i = 0, n; i < len; i += n) {
+		char next = s[i + 1];
 
-		if (plain_first(c) || c == '-' || c == '@' || c == '=' || c == '%' ||
-		    c == ')' || c == '*' || c == '^' || c == '~' || c == ';' || c == '<' ||
-		    c == '>' || c == '&')
-			continue;
-		if (c == ' ' && i + 1 < len && s[i + 1] != '#' && s[i + 1] != ' ')
-			continue;
-		if (c == ':' && i + 1 < len && s[i + 1] != ' ')
-			continue;
-		return false;
+		n = text_utf8_rune(s + i, len - i, &rune);
+		if (!n || needs_escape(rune))
+			return false;
+		if (s[i] == ' ' && (i + 1 == len || next == '#' || next == ' '))
+			return false;
+		if (s[i] == ':' && (i + 1 == len || next == ' '))
+			return false;
+		if (!plain_first(s[i]) && !strchr("-@=%)*^~;<>&#?, :", s[i]))
+			return false;
 	}
 	return true;
 }
