@@ -81,13 +81,27 @@ enum host_key known_hosts_check(const char *text, const char *host, int port,
 /* ---- The child (fetch.c) and its fence (sandbox.c) ---- */
 
 struct fetch_orders {
-	struct buf text; /* the JSON, kept because credentials are in it; wiped on clear */
-	struct cJSON *json;
-	const char *url, *cache, *username, *password, *ssh_key, *known_hosts, *ca;
+	struct cJSON *json; /* what the strings below are borrowed from */
+	struct git_url url;
+	const char *cache; /* a folder of this repository alone */
+	const char *username, *password, *ssh_key, *known_hosts, *ca; /* "" when not given */
 	bool allow_file, allow_http;
 	long long pack_max, deadline_ms;
-	const struct cJSON *want;
+	const struct cJSON *want; /* array of targets */
 };
+
+/* One connection: what libgit2's callbacks need, and what they saw go wrong. */
+struct remote {
+	const struct fetch_orders *orders;
+	git_remote *git;
+	int logins;			   /* credentials are given once only */
+	struct error seen;		   /* said by a callback, better than libgit2's words */
+	unsigned long long bytes, objects; /* received */
+};
+int remote_connect(struct remote *r, git_repository *repo, struct error *err);
+/* Fetch these refspecs. */
+int remote_fetch(struct remote *r, git_strarray *refspecs, struct error *err);
+void remote_close(struct remote *r);
 
 struct fence {
 	const char *writable; /* the cache folder */
@@ -105,9 +119,9 @@ size_t cache_packs(git_repository *repo);
 /* Remove what a killed fetch left half-written. */
 void cache_sweep(const char *repo_dir);
 
-/* The branch, tag or HEAD that a target names: "refs/heads/main" is tried before
- * "refs/tags/main". Calls fn with each candidate until it returns true. */
-typedef bool target_fn(void *arg, const char *ref);
-bool target_candidates(const char *target, target_fn *fn, void *arg);
+/* The refs that a target may name, best first: "refs/heads/main" before "refs/tags/main"; none
+ * for a full id. `out` has room for two; returns how many. */
+size_t target_refs(const char *target, char *out[2]);
+bool target_is_id(const char *target, struct object_id *id);
 
 #endif
