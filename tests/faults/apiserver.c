@@ -1,5 +1,5 @@
 /* faults/apiserver.c - requests in, faults, answers out; and what tests ask afterwards. */
-#include "faults/faults_int.h"
+#include "faults_int.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

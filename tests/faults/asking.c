@@ -1,5 +1,5 @@
 /* faults/asking.c - what tests ask the server afterwards, and how they run the loop. */
-#include "faults/faults_int.h"
+#include "faults_int.h"
 
 static bool is_such(const struct apiserver_seen *n, const char *method, const char *match)
 {

@@ -11,7 +11,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "faults/apiserver.h"
+#include "apiserver.h"
 #include "value/json.h"
 
 struct fs_kind {

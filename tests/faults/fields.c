@@ -2,7 +2,7 @@
  * faults/fields.c - who owns which field: fieldsV1 trees, as the real server keeps them for
  * objects, lists of named objects, and lists that are one value.
  */
-#include "faults/faults_int.h"
+#include "faults_int.h"
 
 #include "base/clock.h"
 #include "base/text.h"

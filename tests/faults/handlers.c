@@ -1,5 +1,5 @@
 /* faults/handlers.c - what each verb does to the store. */
-#include "faults/faults_int.h"
+#include "faults_int.h"
 
 #include "base/text.h"
 

@@ -1,5 +1,5 @@
 /* faults/kinds.c - what the server serves, and how it says so. */
-#include "faults/faults_int.h"
+#include "faults_int.h"
 
 #include "base/digest.h"
 #include "base/text.h"

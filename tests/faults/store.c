@@ -1,5 +1,5 @@
 /* faults/store.c - the objects, their versions, and the events of their changes. */
-#include "faults/faults_int.h"
+#include "faults_int.h"
 
 #include "base/clock.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* faults/watches.c - streams of events, whole or in pieces. */
-#include "faults/faults_int.h"
+#include "faults_int.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
