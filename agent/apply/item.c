@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "apply/apply_int.h"
-#include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 
 bool item_is_write(const struct item *it)
@@ -69,29 +69,8 @@ static void fail_foreign(struct item *it, const char *found)
 	item_fail(it, &err);
 }
 
-static void judge_found(struct item *it, const struct kube_reply *reply)
-{
-	const struct change *c = it->change;
-	const char *uid = value_get_str(value_get(reply->object, "metadata"), "uid");
-
-	if (adopted(it))
-		return;
-	if ((c->labelled || c->known) && (!*c->uid || text_eq(uid, c->uid))) {
-		it->ours = true;
-		return;
-	}
-	if (!c->labelled) {
-		fail_foreign(it, "exists already and was not made by this application");
-		return;
-	}
-	error_reason(&it->apply->end_err, ERROR_CONFLICT, "Changed",
-		     "%s: replaced by another object of that name while the plan was made",
-		     c->key);
-	it->apply->stop = true;
-}
-
-/* The kind of failure that says nothing about this object: the server is away or overloaded. */
-static void fail_transient(struct item *it, const struct error *err)
+/* Says nothing about this object alone: the server is away, or the plan is out of date. */
+static void end_all(struct item *it, const struct error *err)
 {
 	struct apply *a = it->apply;
 	char text[256];
@@ -103,10 +82,31 @@ static void fail_transient(struct item *it, const struct error *err)
 	error_wrap(&a->end_err, "%s", object_key_text(it->change->key, text, sizeof text));
 }
 
+static void judge_found(struct item *it, const struct kube_reply *reply)
+{
+	const struct change *c = it->change;
+	const char *uid = value_get_str(value_get(reply->object, "metadata"), "uid");
+	struct error err = ERROR_INIT;
+
+	if (adopted(it))
+		return;
+	if ((c->labelled || c->known) && (!*c->uid || text_eq(uid, c->uid))) {
+		it->ours = true;
+		return;
+	}
+	if (!c->labelled) {
+		fail_foreign(it, "exists already and was not made by this application");
+		return;
+	}
+	error_reason(&err, ERROR_CONFLICT, "Changed",
+		     "replaced by another object of that name while the plan was made");
+	end_all(it, &err);
+}
+
 static void judge_refusal(struct item *it, const struct error *err)
 {
 	if (err->kind == ERROR_TRANSIENT)
-		fail_transient(it, err);
+		end_all(it, err);
 	else if (text_eq(err->reason, "FieldConflict"))
 		fail_foreign(it, err->text);
 	else
@@ -132,9 +132,15 @@ static void on_checked(struct item *it, const struct kube_reply *reply)
 	if (err->kind == ERROR_NONE) {
 		if (reply->status != 201)
 			judge_found(it, reply);
+	} else if (text_eq(err->reason, "Conflict") && !it->retried) {
+		it->retried = true;
+		it->recheck = rechecked;
+		queue_again(it);
+		return;
 	} else if (!probed && can_not_dry_run(err)) {
-		it->probe =
-			true; /* noted by the API server only: its write has the last word */
+		log_info("apply", "a webhook can't dry-run this: the write has the last word",
+			 "object", it->change->key, LOG_END);
+		it->probe = true;
 		it->recheck = rechecked;
 		queue_again(it);
 		return;
@@ -187,7 +193,14 @@ static void on_written(struct item *it, const struct kube_reply *reply)
 		return;
 	}
 	done.now = live_take(a->live, it->change->resource, reply->object);
-	done.unchanged = it->version && done.now && done.now->version == it->version;
+	if (!done.now) {
+		error_reason(&done.err, ERROR_TRANSIENT, "ServerError",
+			     "the answer is no object");
+		fail_write(it, &done.err);
+		return;
+	}
+
+	done.unchanged = it->version && done.now->version == it->version;
 	count_write(&a->outcome, &done);
 	a->ops.on_applied(a->arg, &done);
 }
