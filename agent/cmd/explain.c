@@ -54,6 +54,11 @@ static const struct refusal_info others[] = {
 	 "The Application asks for something that this version does not do. It is refused "
 	 "rather "
 	 "than ignored."},
+	{"StateInvalid",
+	 "Restore the SyncState, or delete it to start over from the first trust.",
+	 "What the agent remembers of the Application can't be read. Nothing is decided from "
+	 "half a "
+	 "memory: nothing is applied, healed or pruned."},
 	{"FetchFailed", "See whether the Git server is up and the URL right.",
 	 "The repository could not be read. What was applied stays and is healed; status says "
 	 "since when it is stale."},

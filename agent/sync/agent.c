@@ -313,8 +313,11 @@ static void load_state(struct agent *a, const struct value *object)
 		state_init(s, app);
 		map_put(&a->states, app, s);
 	}
-	if (state_read(s, object, &err))
-		log_error("sync", "state ignored", "app", app, "error", err.text, LOG_END);
+	if (state_read(s, object, &err)) {
+		s->broken = err;
+		log_error("sync", "state can't be read", "app", app, "error", err.text,
+			  LOG_END);
+	}
 }
 
 static void on_states(void *arg, struct kube_reply *r)

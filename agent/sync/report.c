@@ -118,6 +118,9 @@ void app_summarize(const struct app *app, struct summary *s)
 	if (app->spec_err.kind != ERROR_NONE) {
 		s->reason = error_code(&app->spec_err);
 		s->text = app->spec_err.text;
+	} else if (app->state.broken.kind != ERROR_NONE) {
+		s->reason = error_code(&app->state.broken);
+		s->text = app->state.broken.text;
 	} else if (app->spec.suspend) {
 		s->reason = "Suspended";
 		s->text = "spec.suspend is true: nothing is polled, applied or repaired";
@@ -177,7 +180,8 @@ static void set_conditions(struct app *app, const struct summary *s)
 		app_condition(app, CONDITION_SOURCE, 1, "Polled", "the repository answers");
 	}
 
-	bool stuck = app->spec_err.kind != ERROR_NONE || app->refusal.code != REFUSAL_NONE ||
+	bool stuck = app->state.broken.kind != ERROR_NONE || app->spec_err.kind != ERROR_NONE ||
+		     app->refusal.code != REFUSAL_NONE ||
 		     (app->failure.kind != ERROR_NONE && app->failure.kind != ERROR_TRANSIENT);
 	bool fighting =
 		app->conditions[CONDITION_STALLED].status == 1 &&
@@ -227,8 +231,8 @@ static void write_status(struct app *app, const struct summary *s)
 		goto out;
 	}
 	app_put_time(a, status, "lastContact",
-		 app->source && app->source->repo ? repo_last_contact_ms(app->source->repo)
-						  : 0);
+		     app->source && app->source->repo ? repo_last_contact_ms(app->source->repo)
+						      : 0);
 	struct value *whole = value_object(a);
 	value_set(a, whole, "status", status);
 	value_json_write(whole, &body);
@@ -267,7 +271,8 @@ void app_report_now(void *arg)
 	int ready_before = app->conditions[CONDITION_READY].status;
 
 	if (!agent_started(app->agent) ||
-	    (!app->looked && app->spec_err.kind == ERROR_NONE && !app->spec.suspend))
+	    (!app->looked && app->spec_err.kind == ERROR_NONE &&
+	     app->state.broken.kind == ERROR_NONE && !app->spec.suspend))
 		return;
 	app_summarize(app, &s);
 	set_conditions(app, &s);

@@ -35,6 +35,8 @@ struct state {
 	char *report_commit, *report_state, *report_text;
 	VEC(struct history_entry) history;
 	struct inventory inventory;
+	/* Set when what was stored can't be read: nothing is decided from half a memory. */
+	struct error broken;
 
 	bool dirty;	     /* the fields above differ from what is stored */
 	int pieces;	     /* SyncState objects that exist */
