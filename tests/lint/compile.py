@@ -5,6 +5,7 @@ The command comes from compile_commands.json, which the Makefile makes, so flags
 A file that was fine is remembered by a hash of itself, all headers of ours that it includes, the
 flags and the checks' configuration; only what changed is looked at again.
 """
+
 import hashlib
 import json
 import os
@@ -17,8 +18,12 @@ CACHE = "build/lint"
 
 
 def files(*globs):
-    out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--deduplicate", "--", *globs],
-                         check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "--deduplicate", "--", *globs],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     return sorted(f for f in out.splitlines() if os.path.isfile(f))
 
 
@@ -27,7 +32,7 @@ def flags():
     subprocess.run(["make", "-s", "compile_commands.json"], check=True, stdout=subprocess.DEVNULL)
     with open("compile_commands.json", encoding="utf-8") as f:
         words = shlex.split(json.load(f)[0]["command"])
-    return words[:words.index("-c")] + ["-Itests", "-Itests/unit"]
+    return [*words[: words.index("-c")], "-Itests", "-Itests/unit"]
 
 
 def digest(*parts):
@@ -44,7 +49,7 @@ def read(path):
 
 
 def key(command, path, salt):
-    """Changes with the file, with each header of ours below it, and with `salt`; None: no such header."""
+    """Changes with the file, each header of ours that it includes, `salt`; None: one is missing."""
     made = subprocess.run([*command, "-MM", path], capture_output=True, text=True, check=False)
     if made.returncode:
         return None
@@ -58,9 +63,13 @@ def check(path, command, key_command, salt):
     stamp = k and os.path.join(CACHE, k)
     if stamp and os.path.exists(stamp):
         return ""
-    out = subprocess.run([w.replace("{}", path) for w in command], capture_output=True, text=True, check=False)
+    out = subprocess.run(
+        [w.replace("{}", path) for w in command], capture_output=True, text=True, check=False
+    )
     if out.returncode:
-        return out.stdout + "\n".join(x for x in out.stderr.splitlines() if "warnings generated" not in x)
+        return out.stdout + "\n".join(
+            x for x in out.stderr.splitlines() if "warnings generated" not in x
+        )
     if stamp:
         with open(stamp, "w", encoding="ascii"):
             pass
@@ -83,8 +92,19 @@ def main():
     ours = [f for f in files("agent/*.c") if not f.startswith("agent/validator/")]
     if what == "headers":
         heads = [f for f in files("agent/*.h") if not f.startswith("agent/validator/")]
-        command = [*base, "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-fsyntax-only", "-x", "c",
-                   "-include", "{}", "/dev/null"]
+        command = [
+            *base,
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-Wno-unused-function",
+            "-fsyntax-only",
+            "-x",
+            "c",
+            "-include",
+            "{}",
+            "/dev/null",
+        ]
         return run(heads, command, [*base, "-x", "c"])
     if what == "warnings":
         tests = files("tests/unit/*.c", "tests/fuzz/*.c", "tests/faults/*.c")

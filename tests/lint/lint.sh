@@ -23,7 +23,12 @@ check_layers() { python3 $here/source.py layers; }
 check_sizes() { python3 $here/source.py sizes; }
 check_words() { python3 $here/source.py words; }
 check_versions() { python3 $here/source.py versions; }
-check_python() { scripts py 'python3?' | python3 $here/source.py python; }
+check_python() {
+    local ruff
+    ruff=$(tests/deps.sh venv 2>/dev/null)/ruff
+    [ -x "$ruff" ] || { echo "the tests' Python environment is missing: tests/deps.sh install"; return 1; }
+    scripts py 'python3?' | xargs -r "$ruff" check --quiet --output-format concise --config tests/ruff.toml
+}
 check_chart() { python3 $here/source.py chart; }
 check_headers() { python3 $here/compile.py headers; }
 check_warnings() { python3 $here/compile.py warnings; }
@@ -38,12 +43,24 @@ check_shell() {
     need shellcheck shellcheck || return 1
     scripts sh 'sh|bash|dash' | xargs -r shellcheck -x -S warning -f gcc
 }
+# A unit that systemd reads without a word, and that fences off what it can. Level: 0 best, 10 worst.
+check_unit() {
+    local unit out
+    command -v systemd-analyze >/dev/null || { echo "not checked: no systemd-analyze here"; return 0; }
+    mkdir -p build/lint
+    unit=$PWD/build/lint/modelsync.service
+    sed 's|^ExecStart=/usr/bin/modelsync|ExecStart=/bin/true|' systemd/modelsync.service >"$unit"
+    out=$(systemd-analyze verify --man=no "$unit" 2>&1)
+    [ -z "$out" ] || { echo "$out"; return 1; }
+    systemd-analyze security --offline=yes --no-pager --threshold=15 "$unit" >"$unit.level" 2>&1 ||
+        { tail -n 1 "$unit.level"; echo "wanted: at most 1.5"; return 1; }
+}
 
 run() {
     local start out
     start=$(date +%s%N)
     if out=$("check_$1" 2>&1); then
-        printf 'ok      %-10s %6d ms\n' "$1" $((($(date +%s%N) - start) / 1000000))
+        printf 'ok      %-10s %6d ms  %s\n' "$1" $((($(date +%s%N) - start) / 1000000)) "$out"
     else
         printf 'FAILED  %-10s %6d ms\n' "$1" $((($(date +%s%N) - start) / 1000000))
         printf '%s\n' "$out" | sed 's/^/    /'
@@ -51,7 +68,7 @@ run() {
     fi
 }
 
-[ $# -gt 0 ] || set -- layers headers format sizes words versions shell python chart warnings tidy
+[ $# -gt 0 ] || set -- layers headers format sizes words versions shell python chart unit warnings tidy
 for check; do
     declare -F "check_$check" >/dev/null || { echo "lint.sh: no check is called $check"; exit 2; }
     run "$check"
