@@ -42,6 +42,7 @@ $(B)/libmodelsync.a: $(SRC:%.c=$(B)/obj/%.o)
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/obj/agent/cmd/embed.o: $(wildcard manifests-schema/*.yaml)
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(SUPPORT:%.c=$(B)/obj/%.o) $(B)/libmodelsync.a
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
@@ -68,7 +69,7 @@ demo-stop: ## stop what the demo left running
 	tests/demo/demo --stop
 bench: deps ## speed and memory against the floor; fails when a target is missed
 	@$(MAKE) --no-print-directory all
-	tests/bench/bench
+	$$(tests/deps.sh venv)/python tests/bench/bench $(ARGS)
 fuzz: ## fuzz every parser with libFuzzer, SECONDS=60 each
 	tests/fuzz/fuzz.sh $(or $(SECONDS),60) $(FUZZERS)
 coverage: ## unit-test coverage by folder

@@ -492,7 +492,8 @@ bool agent_ready(const struct agent *a, struct buf *why)
 	}
 	for (size_t i = 0; (e = map_next(&a->apps, &i));) {
 		const struct app *app = e->value;
-		if (!app->looked) {
+		if (!app->looked && app->spec_err.kind == ERROR_NONE && !app->spec.suspend &&
+		    app->state.broken.kind == ERROR_NONE) {
 			buf_printf(why, "application %s has not been looked at yet", app->key);
 			return false;
 		}
