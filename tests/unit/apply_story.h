@@ -1,6 +1,6 @@
 /*
- * apply_story.h - what the tests of apply/ share: a fault server, live watches, an inventory, and
- * a stand-in for desired/ (a list of manifests), so that no signed commit is needed here.
+ * apply_story.h - what the tests of apply/ share: a fault server, live watches, an inventory,
+ * and a stand-in for desired/ (a list of manifests), so that no signed commit is needed here.
  */
 #ifndef TESTS_UNIT_APPLY_STORY_H
 #define TESTS_UNIT_APPLY_STORY_H
@@ -13,7 +13,7 @@
 #include "value/json.h"
 
 #define PART_OF "applyset-test-v1"
-#define SLOW    5000 /* ms until a test gives up */
+#define SLOW	5000 /* ms until a test gives up */
 
 /* ---- The stand-in for desired/ ---- */
 
@@ -57,7 +57,7 @@ int desired_body(const struct desired *d, const struct desired_object *o, struct
 	return 0;
 }
 
-static int story_by_key(const void *a, const void *b)
+static inline int story_by_key(const void *a, const void *b)
 {
 	return strcmp(((const struct desired_object *)a)->key,
 		      ((const struct desired_object *)b)->key);
@@ -81,8 +81,8 @@ struct story {
 	struct arena *arena;
 };
 
-static void story_changed(void *arg, const char *key, const char *part_of,
-			  const struct live_object *o)
+static inline void story_changed(void *arg, const char *key, const char *part_of,
+				 const struct live_object *o)
 {
 	struct story *s = arg;
 
@@ -96,7 +96,7 @@ static const char *const story_kinds[][3] = {{"", "v1", "Namespace"},
 					     {"apps", "v1", "Deployment"},
 					     {"batch", "v1", "Job"}};
 
-static void story_synced(void *arg)
+static inline void story_synced(void *arg)
 {
 	struct story *s = arg;
 
@@ -107,11 +107,12 @@ static void story_synced(void *arg)
 	}
 }
 
-static void story_broken(void *arg, const struct kube_kind *kind, const struct error *err)
+static inline void story_broken(void *arg, const struct kube_kind *kind,
+				const struct error *err)
 {
 }
 
-static int story_setup(void **state)
+static inline int story_setup(void **state)
 {
 	static const struct live_ops ops = {story_changed, story_synced, story_broken};
 	struct story *s = mem_alloc(sizeof *s);
@@ -132,7 +133,7 @@ static int story_setup(void **state)
 	return 0;
 }
 
-static void story_end(struct story *s)
+static inline void story_end(struct story *s)
 {
 	apply_free(s->apply);
 	plan_free(s->plan);
@@ -140,7 +141,7 @@ static void story_end(struct story *s)
 	s->plan = NULL;
 }
 
-static int story_teardown(void **state)
+static inline int story_teardown(void **state)
 {
 	struct story *s = *state;
 
@@ -157,7 +158,7 @@ static int story_teardown(void **state)
 	return 0;
 }
 
-static void story_unwant(struct story *s, const char *key)
+static inline void story_unwant(struct story *s, const char *key)
 {
 	struct desired *d = &s->desired;
 
@@ -169,8 +170,8 @@ static void story_unwant(struct story *s, const char *key)
 }
 
 /* Git has this object now, in `file`; "adopt" and the wave as given. JSON without our marks. */
-static struct desired_object *story_want(struct story *s, const char *file, int wave,
-					 const char *json)
+static inline struct desired_object *story_want(struct story *s, const char *file, int wave,
+						const char *json)
 {
 	struct desired *d = &s->desired;
 	struct desired_object o = {.file = file, .line = 1, .wave = wave};
@@ -187,9 +188,9 @@ static struct desired_object *story_want(struct story *s, const char *file, int 
 	o.name = value_get_str(meta, "name");
 	o.ns = value_get_str(meta, "namespace") ?: "";
 	const char *slash = strchr(o.api_version, '/');
-	const char *group = slash ? arena_strndup(s->arena, o.api_version,
-						  (size_t)(slash - o.api_version))
-				  : "";
+	const char *group =
+		slash ? arena_strndup(s->arena, o.api_version, (size_t)(slash - o.api_version))
+		      : "";
 	o.resource = kube_kind(s->kube, group, slash ? slash + 1 : o.api_version, o.kind);
 	o.tier = (uint8_t)kind_tier(group, o.kind);
 	object_key_put(&key, group, o.kind, o.ns, o.name);
@@ -213,7 +214,8 @@ static struct desired_object *story_want(struct story *s, const char *file, int 
 	return (struct desired_object *)desired_find(d, o.key);
 }
 
-static struct desired_object *story_config(struct story *s, const char *name, const char *text)
+static inline struct desired_object *story_config(struct story *s, const char *name,
+						  const char *text)
 {
 	char json[512], file[64];
 
@@ -227,7 +229,7 @@ static struct desired_object *story_config(struct story *s, const char *name, co
 
 /* ---- Running ---- */
 
-static void story_ready(void *arg)
+static inline void story_ready(void *arg)
 {
 	struct story *s = arg;
 
@@ -236,7 +238,7 @@ static void story_ready(void *arg)
 		apply_write(s->apply);
 }
 
-static void story_applied(void *arg, const struct applied *a)
+static inline void story_applied(void *arg, const struct applied *a)
 {
 	struct story *s = arg;
 	struct inventory_entry *e;
@@ -254,7 +256,7 @@ static void story_applied(void *arg, const struct applied *a)
 	e->own = a->now->own;
 }
 
-static void story_done(void *arg, const struct outcome *o)
+static inline void story_done(void *arg, const struct outcome *o)
 {
 	struct story *s = arg;
 	size_t at = 0;
@@ -270,15 +272,13 @@ static void story_done(void *arg, const struct outcome *o)
 }
 
 /* A plan for what Git has now, and an apply that runs it; `o` NULL: as a sync does it. */
-static void story_start(struct story *s, const struct apply_options *o)
+static inline void story_start(struct story *s, const struct apply_options *o)
 {
 	static const struct apply_ops ops = {story_ready, story_applied, story_done};
 	struct apply_options usual = {
 		.preflight = true, .await_health = true, .deadline_ms = SLOW - 500};
-	struct plan_options po = {.part_of = PART_OF,
-				  .prune = true,
-				  .allow_empty = true,
-				  .prune_limit = 1000};
+	struct plan_options po = {
+		.part_of = PART_OF, .prune = true, .allow_empty = true, .prune_limit = 1000};
 	struct error err;
 
 	story_end(s);
@@ -289,30 +289,30 @@ static void story_start(struct story *s, const struct apply_options *o)
 	s->apply = apply_start(s->kube, s->live, &s->desired, s->plan, o ? o : &usual, &ops, s);
 }
 
-static void story_finish(struct story *s)
+static inline void story_finish(struct story *s)
 {
 	if (!apiserver_run_until(s->server, &s->done, SLOW))
 		fail_msg("not done after %d ms", SLOW);
 }
 
-static void story_run(struct story *s)
+static inline void story_run(struct story *s)
 {
 	story_start(s, NULL);
 	story_finish(s);
 }
 
 /* Another look at the world: watches have told what happened so far. */
-static void story_settle(struct story *s)
+static inline void story_settle(struct story *s)
 {
 	loop_run_for(s->loop, 60);
 }
 
-static const struct value *story_config_get(struct story *s, const char *name)
+static inline const struct value *story_config_get(struct story *s, const char *name)
 {
 	return apiserver_get(s->server, "v1", "ConfigMap", "default", name);
 }
 
-static size_t story_writes(const struct story *s)
+static inline size_t story_writes(const struct story *s)
 {
 	return apiserver_seen_count(s->server, "PATCH", NULL) -
 	       apiserver_seen_count(s->server, "PATCH", "dryRun") +

@@ -1,0 +1,240 @@
+/* apply/: what it waits for - health before later waves and the prune, deadlines - and how it
+ * is let go at any point. */
+#include "apply_story.h"
+
+#include "base/text.h"
+
+#define DEPLOYMENT                                                                            \
+	"{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"," \
+	"\"namespace\":\"default\"},\"spec\":{\"replicas\":1}}"
+#define JOB                                                                              \
+	"{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"load\"," \
+	"\"namespace\":\"default\"},\"spec\":{\"backoffLimit\":0}}"
+
+static const struct value *deployment(struct story *s)
+{
+	return apiserver_get(s->server, "apps/v1", "Deployment", "default", "web");
+}
+
+static const struct value *job(struct story *s)
+{
+	return apiserver_get(s->server, "batch/v1", "Job", "default", "load");
+}
+
+/* As its controller does it. `status` is JSON with one %d for the generation. */
+static void set_status(struct story *s, const struct value *object, const char *status)
+{
+	struct value *v = value_copy(s->arena, object), *parsed;
+	int64_t generation = value_get_int(value_get(v, "metadata"), "generation", 1);
+	char text[600];
+	struct error err;
+	AUTO(buf) json = BUF_INIT;
+
+	snprintf(text, sizeof text, status, (int)generation);
+	assert_int_equal(value_json_parse(s->arena, text, strlen(text), &value_limits_api,
+					  &parsed, &err),
+			 0);
+	value_set(s->arena, v, "status", parsed);
+	value_json_write(v, &json);
+	assert_non_null(apiserver_put(s->server, "controller", json.ptr));
+}
+
+#define AVAILABLE                                                                              \
+	"{\"observedGeneration\":%d,\"replicas\":1,\"updatedReplicas\":1,\"readyReplicas\":1," \
+	"\"availableReplicas\":1,\"conditions\":[{\"type\":\"Available\",\"status\":\"True\"}" \
+	","                                                                                    \
+	"{\"type\":\"Progressing\",\"status\":\"True\",\"reason\":\"NewReplicaSetAvailable\"}" \
+	"]}"
+#define PAST_DEADLINE                                                                          \
+	"{\"observedGeneration\":%d,\"replicas\":1,\"conditions\":[{\"type\":\"Progressing\"," \
+	"\"status\":\"False\",\"reason\":\"ProgressDeadlineExceeded\",\"message\":\"too "      \
+	"slow\"}]}"
+#define FAILED                                                                             \
+	"{\"failed\":%d,\"startTime\":\"2026-01-01T00:00:00Z\",\"conditions\":[{\"type\":" \
+	"\"Failed\",\"status\":\"True\",\"reason\":\"BackoffLimitExceeded\",\"message\":"  \
+	"\"x\"}]}"
+
+static void test_wait__prune_waits_for_health(void **state)
+{
+	struct story *s = *state;
+
+	story_config(s, "old", "1");
+	story_run(s);
+	story_unwant(s, "ConfigMap|default|old");
+	story_want(s, "web.yaml", 0, DEPLOYMENT);
+	story_start(s, NULL);
+	loop_run_for(s->loop, 300);
+	assert_false(s->done);
+	assert_non_null(deployment(s));
+	assert_non_null(story_config_get(s, "old"));
+	set_status(s, deployment(s), AVAILABLE);
+	story_finish(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
+	assert_int_equal(s->outcome.pruned, 1);
+	assert_int_equal(s->outcome.health, HEALTH_HEALTHY);
+	assert_string_equal(s->outcome.why, "");
+}
+
+static void test_wait__later_wave_waits_for_health(void **state)
+{
+	struct story *s = *state;
+
+	story_want(s, "web.yaml", -1, DEPLOYMENT);
+	story_config(s, "after", "1");
+	story_start(s, NULL);
+	loop_run_for(s->loop, 300);
+	assert_non_null(deployment(s));
+	assert_null(story_config_get(s, "after"));
+	set_status(s, deployment(s), AVAILABLE);
+	story_finish(s);
+	assert_int_equal(s->outcome.created, 2);
+	assert_non_null(story_config_get(s, "after"));
+}
+
+static void test_wait__repair_does_not_wait(void **state)
+{
+	struct story *s = *state;
+	const struct apply_options o = {.deadline_ms = SLOW - 500};
+
+	story_want(s, "web.yaml", 0, DEPLOYMENT);
+	story_start(s, &o);
+	story_finish(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
+	assert_int_equal(s->outcome.created, 1);
+}
+
+static void test_wait__deadline_names_what_was_awaited(void **state)
+{
+	struct story *s = *state;
+	const struct apply_options o = {
+		.preflight = true, .await_health = true, .deadline_ms = 300};
+
+	story_want(s, "web.yaml", 0, DEPLOYMENT);
+	story_start(s, &o);
+	story_finish(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_TRANSIENT);
+	assert_string_equal(s->outcome.err.reason, "Timeout");
+	assert_non_null(strstr(s->outcome.err.text, "Deployment default/web is Progressing"));
+	assert_int_equal(s->outcome.health, HEALTH_PROGRESSING);
+	assert_true(text_starts(s->outcome.why, "Deployment default/web"));
+}
+
+static void test_wait__stalled_server_ends_with_the_deadline(void **state)
+{
+	struct story *s = *state;
+	struct fault stall = {.kind = FAULT_STALL, .match = "dryRun"};
+	const struct apply_options o = {.preflight = true, .deadline_ms = 200};
+
+	story_config(s, "a", "1");
+	story_config(s, "b", "1");
+	apiserver_fault(s->server, &stall);
+	story_start(s, &o);
+	story_finish(s);
+	assert_string_equal(s->outcome.err.reason, "Timeout");
+	assert_non_null(
+		strstr(s->outcome.err.text, "no answer for ConfigMap default/a and 1 more"));
+	assert_int_equal(story_writes(s), 0);
+}
+
+static void test_wait__rollout_past_its_deadline_fails_at_once(void **state)
+{
+	struct story *s = *state;
+
+	story_want(s, "web.yaml", 0, DEPLOYMENT);
+	story_start(s, NULL);
+	loop_run_for(s->loop, 200);
+	set_status(s, deployment(s), PAST_DEADLINE);
+	story_finish(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_INVALID);
+	assert_string_equal(s->outcome.err.reason, "Degraded");
+	assert_true(s->outcome.took_ms < 2000);
+}
+
+static void test_wait__failed_job_fails_at_once(void **state)
+{
+	struct story *s = *state;
+
+	story_want(s, "load.yaml", -1, JOB);
+	story_config(s, "after", "1");
+	story_start(s, NULL);
+	loop_run_for(s->loop, 200);
+	set_status(s, job(s), FAILED);
+	story_finish(s);
+	assert_string_equal(s->outcome.err.reason, "Degraded");
+	assert_non_null(strstr(s->outcome.err.text, "Job default/load is Degraded"));
+	assert_null(story_config_get(s, "after"));
+}
+
+/* ---- Let go ---- */
+
+static void test_wait__owner_decides_when_to_write(void **state)
+{
+	struct story *s = *state;
+
+	s->hold = true;
+	story_config(s, "a", "1");
+	story_start(s, NULL);
+	assert_true(apiserver_run_until(s->server, &s->ready, SLOW));
+	loop_run_for(s->loop, 50);
+	assert_int_equal(story_writes(s), 0);
+	apply_write(s->apply);
+	story_finish(s);
+	assert_int_equal(s->outcome.created, 1);
+}
+
+/* Stalls what matches, so that the apply stands at that point, and frees it there. */
+static void free_while(struct story *s, const char *method, const char *match, int skip)
+{
+	struct fault stall = {
+		.kind = FAULT_STALL, .method = method, .match = match, .skip = skip};
+
+	apiserver_fault(s->server, &stall);
+	story_start(s, NULL);
+	loop_run_for(s->loop, 150);
+	assert_false(s->done);
+	story_end(s);
+	loop_run_for(s->loop, 50);
+	assert_false(s->done);
+	apiserver_clear_faults(s->server);
+}
+
+static void test_wait__free_at_any_point_leaks_and_calls_nothing(void **state)
+{
+	struct story *s = *state;
+
+	story_config(s, "a", "1");
+	story_start(s, NULL);
+	story_end(s); /* before its first turn */
+	free_while(s, "PATCH", "dryRun", 0);
+	s->hold = true;
+	free_while(s, "GET", "nothing", 0); /* ready */
+	s->hold = false;
+	free_while(s, "PATCH", "configmaps/a?", 1); /* writing */
+	story_run(s);
+	story_want(s, "web.yaml", 0, DEPLOYMENT);
+	free_while(s, "GET", "nothing", 0); /* awaiting */
+	story_unwant(s, "Deployment.apps|default|web");
+	story_unwant(s, "ConfigMap|default|a");
+	free_while(s, "DELETE", NULL, 0);
+	story_run(s);
+	story_end(s); /* done */
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, story_setup, story_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_wait__prune_waits_for_health),
+		TEST(test_wait__later_wave_waits_for_health),
+		TEST(test_wait__repair_does_not_wait),
+		TEST(test_wait__deadline_names_what_was_awaited),
+		TEST(test_wait__stalled_server_ends_with_the_deadline),
+		TEST(test_wait__rollout_past_its_deadline_fails_at_once),
+		TEST(test_wait__failed_job_fails_at_once),
+		TEST(test_wait__owner_decides_when_to_write),
+		TEST(test_wait__free_at_any_point_leaks_and_calls_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
