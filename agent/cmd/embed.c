@@ -19,18 +19,13 @@
 
 EMBED(applications, "applications.yaml");
 EMBED(syncstates, "syncstates.yaml");
-#if __has_include("../../manifests-schema/trustpolicies.yaml")
 EMBED(trustpolicies, "trustpolicies.yaml");
-#define HAVE_TRUSTPOLICIES 1
-#endif
 EMBED(install, "install.yaml");
 
 const struct embedded embedded_files[] = {
 	{"applications.yaml", embed_applications, embed_applications_end},
 	{"syncstates.yaml", embed_syncstates, embed_syncstates_end},
-#ifdef HAVE_TRUSTPOLICIES
 	{"trustpolicies.yaml", embed_trustpolicies, embed_trustpolicies_end},
-#endif
 	{"install.yaml", embed_install, embed_install_end},
 };
 const size_t embedded_count = ARRAY_LEN(embedded_files);
