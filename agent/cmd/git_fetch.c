@@ -1,8 +1,8 @@
-/* cmd/git_fetch.c - the hidden subcommand: body of the child that does Git's network work. */
+/* cmd/git_fetch.c - hidden: the child that the agent starts for every poll (git/fetch.c). */
 #include "cmd/cmd.h"
 #include "git/git.h"
 
 int cmd_git_fetch(int argc, char **argv)
 {
-	return git_fetch_main(argc, argv);
+	return git_fetch_main(argc, argv) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
