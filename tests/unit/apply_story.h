@@ -304,7 +304,7 @@ static inline void story_run(struct story *s)
 /* Another look at the world: watches have told what happened so far. */
 static inline void story_settle(struct story *s)
 {
-	loop_run_for(s->loop, 60);
+	loop_run_for(s->loop, 100);
 }
 
 static inline const struct value *story_config_get(struct story *s, const char *name)
@@ -317,6 +317,14 @@ static inline size_t story_writes(const struct story *s)
 	return apiserver_seen_count(s->server, "PATCH", NULL) -
 	       apiserver_seen_count(s->server, "PATCH", "dryRun") +
 	       apiserver_seen_count(s->server, "DELETE", NULL);
+}
+
+/* Run until so many writes were sent, and what they set off has come back. */
+static inline void story_until_written(struct story *s, size_t writes)
+{
+	for (int i = 0; i < SLOW / 20 && story_writes(s) < writes; i++)
+		loop_run_for(s->loop, 20);
+	story_settle(s);
 }
 
 #endif

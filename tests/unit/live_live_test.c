@@ -90,7 +90,7 @@ static void want(struct watching *w, const struct kube_kind *kind)
 
 static void settle(struct watching *w)
 {
-	loop_run_for(w->loop, 60);
+	loop_run_for(w->loop, 100);
 }
 
 static const struct value *put(struct watching *w, const char *name, const char *part_of)
