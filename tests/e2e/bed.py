@@ -439,7 +439,7 @@ class Repo:
         (self.path / path).unlink()
 
     def _person(self, signer: Signer, date: int | None) -> dict[str, str]:
-        person = {}
+        person: dict[str, str] = {}
         for role in ("AUTHOR", "COMMITTER"):
             person |= {f"GIT_{role}_NAME": signer.name, f"GIT_{role}_EMAIL": signer.email}
             person |= {f"GIT_{role}_DATE": f"{date} +0000"} if date is not None else {}
