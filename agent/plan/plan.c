@@ -71,8 +71,8 @@ static struct verdict judge_present(const struct desired_object *w, const struct
 
 	if (o->deleting) /* seen again when it is gone */
 		return (struct verdict){CHANGE_REPAIR, NULL};
-	if (!recorded &&
-	    as_wanted) /* a crash between write and record: once more, for the digest */
+	/* A crash between write and record: once more, for the digest. */
+	if (!recorded && as_wanted)
 		return (struct verdict){CHANGE_UPDATE, "applied, but not recorded"};
 	if (!recorded)
 		return (struct verdict){CHANGE_UPDATE, "changed in Git"};

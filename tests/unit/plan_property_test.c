@@ -53,6 +53,7 @@ static void server_write(struct server *s, const struct change *c)
 	memcpy(o->hash, c->want->hash, sizeof o->hash);
 	o->part_of = PART_OF;
 	o->own = ++s->owns;
+	o->version = o->own; /* what we left: any other is drift */
 	map_put(&s->by_us, o->uid, s);
 }
 
@@ -162,7 +163,6 @@ static void cluster_changes(struct server *s)
 		case 3: /* restored from a backup: annotation and all, another uid */
 			if (e && *e->uid) {
 				o->uid = new_uid(s);
-				o->own = ++s->owns;
 			}
 			break;
 		case 4:
@@ -205,8 +205,14 @@ static void check_converged(struct server *s)
 	for (size_t i = 0; i < desired_count(&s->w.desired); i++) {
 		const struct desired_object *d = desired_at(&s->w.desired, i);
 		const struct live_object *o = row(s, d->key);
+		const struct inventory_entry *e = inventory_get(&s->w.inventory, d->key);
+
 		assert_non_null(o);
 		assert_memory_equal(o->hash, d->hash, sizeof d->hash);
+		assert_true(o->has_hash);
+		assert_int_equal(o->own, o->version);
+		assert_string_equal(e->uid, o->uid);
+		assert_non_null(map_get(&s->by_us, o->uid));
 	}
 	for (size_t i = 0; (at = map_next(&s->w.live.rows, &i));) {
 		const struct live_object *o = at->value;
