@@ -156,9 +156,14 @@ static void set_conditions(struct app *app, const struct summary *s)
 	else if (app->waiting)
 		app_condition(app, CONDITION_READY, 0, "KindUnknown",
 			      "the API server doesn't know the kind of some objects yet");
-	else if (s->health == HEALTH_HEALTHY || s->health == HEALTH_SUSPENDED)
-		app_condition(app, CONDITION_READY, 1, "Synced", "synced and healthy");
-	else
+	else if (s->health == HEALTH_HEALTHY || s->health == HEALTH_SUSPENDED) {
+		snprintf(text, sizeof text,
+			 app->kept ? "synced and healthy; %zu objects that Git no longer has "
+				     "are kept"
+				   : "synced and healthy",
+			 app->kept);
+		app_condition(app, CONDITION_READY, 1, "Synced", text);
+	} else
 		app_condition(app, CONDITION_READY, 0, health_name(s->health), s->why);
 
 	if (app->refusal.code != REFUSAL_NONE)
