@@ -3,9 +3,11 @@ what was applied before is healed."""
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
-from manifests import config_map, custom_definition, deployment, secret, service, text
+from manifests import application, config_map, custom_definition, deployment, secret, service, text
 from world import World
 
 GOOD = text(config_map("good", k="1"))
@@ -220,7 +222,6 @@ def test_object_of_another_application_is_refused(world: World) -> None:
     world.use_folder()
     world.start()
     world.synced(world.push_maps("a"))
-    from manifests import application
     other = application(world.ns, "other", world.url, world.target)
     world.put(other)
     path = f"/apis/modelsync.dev/v1alpha1/namespaces/{world.ns}/applications/other"
@@ -241,7 +242,7 @@ def test_spec_that_is_not_honoured_is_refused_by_name(world: World) -> None:
     world.apply_app(source={"helm": {"valueFiles": ["x"]}})
     world.wait(lambda: "spec.source.helm" in world.condition("Ready")["message"] and
                world.condition("Ready")["reason"] == "NotSupported", "the field's name")
-    world.apply_app(syncPolicy={"automated": {}, "syncOptions": ["CreateNamespace=true"]})
+    world.apply_app(syncPolicy={"automated": {"enabled": True}, "syncOptions": ["CreateNamespace=true"]})
     world.wait(lambda: "CreateNamespace=true" in world.condition("Ready")["message"], "the option")
     world.apply_app()
     world.synced(sha)
@@ -251,11 +252,15 @@ def test_values_of_a_refused_secret_are_shown_nowhere(world: World) -> None:
     world.use_forge()
     world.start()
     canary = "canary-in-a-secret"
-    bad = secret("bad", **{"k": "x"})
-    bad["data"] = {"k": canary}      # no base64
-    sha = world.push({"app/bad.yaml": text(bad)})
-    message = world.refused(sha, "Rejected")
-    assert "bad" in message and canary not in message
-    world.wait(lambda: world.commit_state(sha) == "failure", "failure on the commit")
-    assert canary not in world.commit_words(sha)
-    assert world.agent and canary not in world.agent.log.read_text()
+    no_base64, bad_key = secret("bad"), secret("bad", **{"not allowed!": canary})
+    no_base64["data"] = {"k": canary}
+    for bad, reason in ((no_base64, "FieldInvalid"), (bad_key, "Rejected")):
+        sha = world.push({"app/bad.yaml": text(bad)})
+        message = world.refused(sha, reason)
+        assert "Secret" in message and "bad" in message
+        world.wait(lambda sha=sha: world.commit_state(sha) == "failure", "failure on the commit")
+        assert world.agent
+        for seen in (message, world.commit_words(sha), world.agent.log.read_text(),
+                     str(world.events()), str(world.application())):
+            assert canary not in seen
+            assert base64.b64encode(canary.encode()).decode() not in seen
