@@ -114,7 +114,7 @@ def _prune(folder: Path, keep: Path) -> None:
 
 
 def cached_build(name: str, inputs: list[bytes], make: Callable[[str, dict[str, str], Path], None],
-                 ) -> Path:
+                 takes: str = "5 to 15 minutes") -> Path:
     """The folder with the program `name` built from `inputs`; made by `make` if not there yet.
 
     `make(go, env, folder)` fills `folder`. The folder's name is a hash over the inputs and the
@@ -130,7 +130,7 @@ def cached_build(name: str, inputs: list[bytes], make: Callable[[str, dict[str, 
     with locked(cache_root() / f".lock-{name}"):
         if not target.exists():
             home.mkdir(exist_ok=True)
-            say(f"building {name} with {version}; the first time this takes 5 to 15 minutes")
+            say(f"building {name} with {version}; the first time this takes {takes}")
             with tempfile.TemporaryDirectory(dir=home, prefix=".making-") as scratch:
                 make(go, env, Path(scratch))
                 Path(scratch).chmod(0o755)

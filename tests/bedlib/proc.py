@@ -98,7 +98,9 @@ class Proc:
 
     def stop(self, seconds: float = 20, kill: bool = False) -> bool:
         """End it: SIGTERM, then SIGKILL after `seconds` (or at once). False: had to be killed."""
-        gone = lambda: self.pid() is None  # noqa: E731
+        def gone() -> bool:
+            return self.pid() is None
+
         polite = True
         if not gone():
             self.signal(signal.SIGCONT)

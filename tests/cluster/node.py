@@ -110,7 +110,7 @@ def _owner(slot: int) -> str | None:
                           capture_output=True, text=True, check=False)
     if done.returncode:
         return "" if Path(f"/run/netns/{Net(slot).tag}").exists() else None
-    return json.loads(done.stdout)[0].get("ifalias", "")
+    return str(json.loads(done.stdout)[0].get("ifalias", ""))
 
 
 def free_slot(reserved: set[int]) -> int:

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import os
+import platform
 import pwd
 import re
 import secrets
@@ -92,11 +93,14 @@ def build_ui() -> Path:
         tools, tree = work / "tools", work / "tree"
         shutil.copytree(HERE / "ui", tools)
         _copy(source, tree)
-        npm_env = {**os.environ, "PATH": f"{tools}/node_modules/node/bin:{os.environ['PATH']}",
+        arch = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        node_bin = tools / f"node_modules/node-linux-{arch}/bin"
+        npm_env = {**os.environ, "PATH": f"{node_bin}:{os.environ['PATH']}",
                    "npm_config_cache": str(work / "npm-cache"), "CI": "true"}
         pnpm = str(tools / "node_modules/pnpm/bin/pnpm.cjs")
         for what, argv, where in (
-            ("fetching Node and pnpm", ["npm", "ci", "--no-audit", "--no-fund"], tools),
+            ("fetching Node and pnpm",
+             ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], tools),
             ("fetching what Gitea's pages need", ["node", pnpm, "install", "--frozen-lockfile",
              "--ignore-scripts", "--store-dir", str(work / "pnpm-store")], tree),
             ("building Gitea's pages", ["node", "node_modules/vite/bin/vite.js", "build"], tree),
@@ -105,12 +109,12 @@ def build_ui() -> Path:
                 done = subprocess.run(argv, cwd=where, env=npm_env, capture_output=True, text=True,
                                       check=False, preexec_fn=lambda: os.nice(10))
             if done.returncode:
-                raise Failure(f"{what} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+                raise Failure(f"{what} failed:\n{(done.stdout + done.stderr)[:1500]}")
         for name in ("templates", "options", "public"):
             (tree / name).replace(folder / name)
         shutil.rmtree(work)
 
-    return golang.cached_build("gitea-ui", [MODULE_SUM.encode(), lock], make)
+    return golang.cached_build("gitea-ui", [MODULE_SUM.encode(), lock], make, "some minutes")
 
 
 # ---- an instance -----------------------------------------------------------------------------
@@ -241,10 +245,10 @@ class Instance:
         for folder in ("conf", "sign", "ssh", "https"):
             (self.data / folder).mkdir(parents=True, exist_ok=True)
         # made beforehand: Gitea itself would make RSA keys only
-        for key, comment in (("sign/key", "gitea instance"), ("ssh/gitea.ed25519", "gitea host")):
-            if not (self.data / key).exists():
+        for name, comment in (("sign/key", "gitea instance"), ("ssh/gitea.ed25519", "gitea host")):
+            if not (self.data / name).exists():
                 subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment,
-                                "-f", self.data / key], check=True)
+                                "-f", self.data / name], check=True)
         if self.set.https:
             ca = Authority(self.pki, f"testbed-forge-{self.name}")
             cert, key = ca.server("server", "/CN=gitea", ["IP:127.0.0.1", "DNS:localhost"])
