@@ -287,6 +287,19 @@ static void on_turn(void *arg)
 	step(arg, clock_mono_ms());
 }
 
+/* A timer may fire a little early (the loop's time is that of its turn): never give up waiting.
+ */
+static void on_late(void *arg)
+{
+	struct apply *a = arg;
+	int64_t now = clock_mono_ms(), left = a->started + a->o.deadline_ms - now;
+
+	if (left > 0)
+		timer_set(&a->late, left);
+	else
+		step(a, now);
+}
+
 void apply_wake(struct apply *a)
 {
 	if (!timer_pending(&a->turn))
@@ -364,7 +377,7 @@ struct apply *apply_start(struct kube *k, struct live *l, const struct desired *
 	make_items(a);
 	pass_begin(a, 0, a->writes);
 	timer_init(&a->turn, kube_loop(k), on_turn, a);
-	timer_init(&a->late, kube_loop(k), on_turn, a);
+	timer_init(&a->late, kube_loop(k), on_late, a);
 	if (o->deadline_ms)
 		timer_set(&a->late, o->deadline_ms);
 	apply_wake(a);

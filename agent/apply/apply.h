@@ -12,8 +12,9 @@
  * Awaited are all objects of `desired` of the waves before the next one to be written, and of
  * all waves before the prune and at the end; changed by this plan or not, so that a second try
  * can't prune what the first one still waited with. A failed Job and a rollout past its
- * progress deadline are final ("Degraded"); all else may recover until the deadline, which ends
- * everything with ERROR_TRANSIENT "Timeout" and the names of what was awaited.
+ * progress deadline are final ("Degraded"), an object deleted meanwhile needs another plan
+ * ("Changed"); all else may recover until the deadline, which ends everything with
+ * ERROR_TRANSIENT "Timeout" and the names of what was awaited.
  *
  * force is used only on objects that carry our label or stand in the inventory by uid. A dry
  * run that answers 200 for an object thought absent met a foreign object: ForeignOwner, unless
@@ -74,7 +75,8 @@ void apply_write(struct apply *a); /* go on after on_ready */
 void apply_poke(struct apply *a);  /* live changed: look at health again */
 void apply_free(struct apply *a);  /* cancels what runs; no callback */
 
-/* Worst health of all objects of `desired` in live, MISSING for absent ones. */
+/* Worst health of all objects of `desired` in live, MISSING for absent ones; but a Job that is
+ * gone has run, and is left out. */
 enum health desired_health(const struct desired *d, const struct live *l, char why[256]);
 
 #endif

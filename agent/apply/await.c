@@ -15,6 +15,12 @@ static bool watched(const struct desired_object *o)
 	return o->resource && o->resource->can_list_watch;
 }
 
+/* Jobs are removed after they ran, by their own ttl or by hand: one that is gone is done. */
+static bool is_job(const struct desired_object *o)
+{
+	return !strcmp(o->kind, "Job") && text_starts(o->api_version, "batch/");
+}
+
 static int by_wave(const void *a, const void *b)
 {
 	const struct desired_object *const *x = a, *const *y = b;
@@ -27,14 +33,21 @@ static int by_wave(const void *a, const void *b)
 static void sort_once(struct gate *g, const struct desired *d)
 {
 	size_t n = desired_count(d);
+	bool mixed = false;
 
 	if (g->order)
 		return;
 	g->order = mem_array(n + 1, sizeof(const struct desired_object *));
-	for (size_t i = 0; i < n; i++)
-		if (watched(desired_at(d, i)))
-			g->order[g->len++] = desired_at(d, i);
-	qsort(g->order, g->len, sizeof(const struct desired_object *), by_wave);
+	for (size_t i = 0; i < n; i++) {
+		const struct desired_object *o = desired_at(d, i);
+
+		if (!watched(o))
+			continue;
+		mixed |= g->len && g->order[0]->wave != o->wave;
+		g->order[g->len++] = o;
+	}
+	if (mixed)
+		qsort(g->order, g->len, sizeof(const struct desired_object *), by_wave);
 }
 
 /* Wait for the objects of the waves before `wave` that were not awaited yet; or for all. */
@@ -67,24 +80,37 @@ static void describe(const struct desired_object *want, const struct live_object
 		buf_printf(out, ": %s", o->why);
 }
 
+/* 1: wait no longer, 0: not yet, -1: in vain. */
+static int judge(const struct desired_object *want, const struct live_object *o,
+		 struct error *err)
+{
+	AUTO(buf) text = BUF_INIT;
+
+	if (!o && is_job(want))
+		return 1;
+	if (o && (o->health == HEALTH_HEALTHY || o->health == HEALTH_SUSPENDED))
+		return 1;
+	if (o && !final(o))
+		return 0;
+	describe(want, o, &text);
+	if (o)
+		return error_reason(err, ERROR_INVALID, "Degraded", "%s", text.ptr);
+	return error_reason(err, ERROR_CONFLICT, "Changed",
+			    "%s: deleted while its health was awaited", text.ptr);
+}
+
 int gate_check(struct gate *g, const struct live *l, struct error *err)
 {
 	size_t left = 0;
 
 	for (size_t i = 0; i < g->pending.len; i++) {
 		const struct desired_object *want = g->pending.items[i];
-		const struct live_object *o = live_get(l, want->key);
+		int verdict = judge(want, live_get(l, want->key), err);
 
-		if (o && (o->health == HEALTH_HEALTHY || o->health == HEALTH_SUSPENDED))
-			continue;
-		if (o && final(o)) {
-			AUTO(buf) text = BUF_INIT;
-
-			describe(want, o, &text);
-			error_reason(err, ERROR_INVALID, "Degraded", "%s", text.ptr);
+		if (verdict < 0)
 			return -1;
-		}
-		g->pending.items[left++] = want;
+		if (!verdict)
+			g->pending.items[left++] = want;
 	}
 	g->pending.len = left;
 	return left == 0;
@@ -117,7 +143,7 @@ enum health desired_health(const struct desired *d, const struct live *l, char w
 		const struct live_object *o = watched(want) ? live_get(l, want->key) : NULL;
 		enum health health = o ? o->health : HEALTH_MISSING;
 
-		if (!watched(want) || health <= worst)
+		if (!watched(want) || (!o && is_job(want)) || health <= worst)
 			continue;
 		worst = health;
 		at = want;

@@ -166,6 +166,38 @@ static void test_wait__failed_job_fails_at_once(void **state)
 	assert_null(story_config_get(s, "after"));
 }
 
+static void test_wait__job_that_ran_and_is_gone_holds_nothing_up(void **state)
+{
+	struct story *s = *state;
+
+	story_want(s, "load.yaml", 0, JOB);
+	story_start(s, NULL);
+	story_until_written(s, 1);
+	assert_false(s->done);
+	assert_true(apiserver_delete(s->server, "batch/v1", "Job", "default", "load"));
+	story_finish(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
+	assert_int_equal(s->outcome.health, HEALTH_HEALTHY);
+	story_config(s, "after", "1");
+	story_run(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
+	assert_null(job(s));
+}
+
+static void test_wait__object_deleted_meanwhile_needs_another_plan(void **state)
+{
+	struct story *s = *state;
+
+	story_want(s, "web.yaml", 0, DEPLOYMENT);
+	story_start(s, NULL);
+	story_until_written(s, 1);
+	assert_true(apiserver_delete(s->server, "apps/v1", "Deployment", "default", "web"));
+	story_finish(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_CONFLICT);
+	assert_string_equal(s->outcome.err.reason, "Changed");
+	assert_int_equal(s->outcome.health, HEALTH_MISSING);
+}
+
 /* ---- Let go ---- */
 
 static void test_wait__owner_decides_when_to_write(void **state)
@@ -233,6 +265,8 @@ int main(void)
 		TEST(test_wait__stalled_server_ends_with_the_deadline),
 		TEST(test_wait__rollout_past_its_deadline_fails_at_once),
 		TEST(test_wait__failed_job_fails_at_once),
+		TEST(test_wait__job_that_ran_and_is_gone_holds_nothing_up),
+		TEST(test_wait__object_deleted_meanwhile_needs_another_plan),
 		TEST(test_wait__owner_decides_when_to_write),
 		TEST(test_wait__free_at_any_point_leaks_and_calls_nothing),
 	};
