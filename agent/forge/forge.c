@@ -458,12 +458,14 @@ int forge_new(struct loop *loop, const struct forge_options *o, forge_on_sent *f
 
 void forge_free(struct forge *f)
 {
-	struct item *it;
+	struct item *it, *next;
 
 	if (!f)
 		return;
-	while ((it = TAILQ_FIRST(&f->items)))
+	for (it = TAILQ_FIRST(&f->items); it; it = next) {
+		next = TAILQ_NEXT(it, link);
 		item_free(f, it);
+	}
 	if (f->http)
 		http_free(f->http);
 	timer_clear(&f->timer);
