@@ -54,6 +54,7 @@ static int read_flags(int argc, char **argv, struct options *o)
 	int opt;
 
 	optind = 1;
+	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "n:o:h", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'n':
@@ -69,7 +70,8 @@ static int read_flags(int argc, char **argv, struct options *o)
 			fputs(help, stdout);
 			return EXIT_DONE;
 		default:
-			return wrong_use("unknown flag, or one without its value", "");
+			return wrong_use("unknown flag, or one without its value: ",
+					 argv[optind - 1]);
 		}
 	}
 	if (optind == argc)
