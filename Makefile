@@ -81,6 +81,7 @@ install: $(B)/modelsync ## into DESTDIR and PREFIX, with units, schemas
 	install -Dm644 systemd/modelsync.service $(DESTDIR)$(PREFIX)/lib/systemd/system/modelsync.service
 	install -Dm644 systemd/modelsync.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/modelsync.conf
 clean: ## remove what was built (not the test bed's caches)
+	@if [ -d build/testbed ]; then tests/cluster/cluster stop --all --clean; tests/forge/forge stop --all --clean; fi
 	rm -rf build compile_commands.json
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -ts'|'
