@@ -76,60 +76,70 @@ static int load(const struct desired *d, const struct desired_object *o, struct 
 	return 0;
 }
 
-/* The tree of one object, in `a`. A document of its own is cut out and parsed alone, so that a
- * file of a thousand objects is not parsed a thousand times; a List or a JSON file is parsed
- * once and kept until another file is asked for. */
-static int load_object(const struct desired *d, const struct desired_object *o, struct arena *a,
-		       struct value **out, struct error *err)
+/* `v` as it is applied, if it is what the row was made of. */
+static bool restore(const struct desired *d, const struct desired_object *o, struct arena *a,
+		    struct value *v, struct buf *out)
 {
-	struct body_cache *c = d->cache;
+	unsigned char hash[DESIRED_HASH_LEN];
+	AUTO(buf) scratch = BUF_INIT;
+
+	if (!v || v->type != VALUE_OBJECT)
+		return false;
+	object_canonicalise(a, v, o->ns, d->spec.part_of);
+	object_hash(o->key, v, &scratch, hash);
+	if (memcmp(hash, o->hash, sizeof hash))
+		return false;
+	object_annotate(a, v, o->hash, o->key);
+	value_json_write(v, out);
+	return true;
+}
+
+/* A document of its own is cut out and parsed alone, so that a file of a thousand objects is
+ * not parsed a thousand times. False for the few that need the whole file (its end is a
+ * directive). */
+static bool body_from_slice(const struct desired *d, const struct desired_object *o,
+			    struct buf *out)
+{
 	struct manifest one;
 	const char *at;
 	size_t size;
+	bool done;
 
-	if (o->item || text_ends(o->file, ".json")) {
-		if (!c->whole.arena &&
-		    manifest_parse(o->file, c->data.ptr, c->data.len, &c->whole, err) < 0)
-			return -1;
-		if (o->document < c->whole.objects.len)
-			*out = value_copy(a, c->whole.objects.items[o->document].object);
-		return 0;
-	}
-	manifest_slice(c->data.ptr, c->data.len, o->line, &at, &size);
-	if (manifest_parse(o->file, at, size, &one, err) < 0)
-		return -1;
-	if (one.objects.len)
-		*out = value_copy(a, one.objects.items[0].object);
+	if (o->item || text_ends(o->file, ".json"))
+		return false;
+	manifest_slice(d->cache->data.ptr, d->cache->data.len, o->line, &at, &size);
+	if (manifest_parse(o->file, at, size, &one, NULL) < 0)
+		return false;
+	done = restore(d, o, one.arena, one.objects.len ? one.objects.items[0].object : NULL,
+		       out);
 	manifest_clear(&one);
+	return done;
+}
+
+/* Parsed once, kept until another file is asked for. */
+static int body_from_whole(const struct desired *d, const struct desired_object *o,
+			   struct buf *out, struct error *err)
+{
+	struct body_cache *c = d->cache;
+	AUTO_ARENA a = arena_new();
+	struct value *v = NULL;
+
+	if (!c->whole.arena &&
+	    manifest_parse(o->file, c->data.ptr, c->data.len, &c->whole, err) < 0)
+		return error_wrap(err, "%s", o->file);
+	if (o->document < c->whole.objects.len)
+		v = value_copy(a, c->whole.objects.items[o->document].object);
+	if (!restore(d, o, a, v, out))
+		return error_set(err, ERROR_BUG,
+				 "%s:%u: document %u did not read back as it was read", o->file,
+				 o->line, o->document + 1);
 	return 0;
 }
 
 int desired_body(const struct desired *d, const struct desired_object *o, struct buf *out,
 		 struct error *err)
 {
-	unsigned char hash[DESIRED_HASH_LEN];
-	AUTO_ARENA a = arena_new();
-	struct value *v = NULL;
-	struct buf scratch = BUF_INIT;
-	int rc;
-
 	if (load(d, o, err) < 0)
 		return -1;
-	if (load_object(d, o, a, &v, err) < 0)
-		return error_wrap(err, "%s", o->file);
-	if (v && v->type == VALUE_OBJECT) {
-		object_canonicalise(a, v, o->ns, d->spec.part_of);
-		object_hash(o->key, v, &scratch, hash);
-	}
-	if (!v || v->type != VALUE_OBJECT || memcmp(hash, o->hash, sizeof hash)) {
-		rc = error_set(err, ERROR_BUG,
-			       "%s:%u: document %u did not read back as it was read", o->file,
-			       o->line, o->document + 1);
-	} else {
-		object_annotate(a, v, o->hash, o->key);
-		value_json_write(v, out);
-		rc = 0;
-	}
-	buf_clear(&scratch);
-	return rc;
+	return body_from_slice(d, o, out) ? 0 : body_from_whole(d, o, out, err);
 }

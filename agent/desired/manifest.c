@@ -61,20 +61,36 @@ int manifest_parse(const char *path, const char *data, size_t len, struct manife
 	return rc;
 }
 
+/* Length of the line break at p: YAML 1.1 has CR, LF, CR LF, NEL, LS and PS. */
+static size_t line_break(const char *p, const char *end)
+{
+	if (*p == '\n')
+		return 1;
+	if (*p == '\r')
+		return end - p > 1 && p[1] == '\n' ? 2 : 1;
+	if (end - p > 1 && !memcmp(p, "\xc2\x85", 2))
+		return 2;
+	return end - p > 2 && (!memcmp(p, "\xe2\x80\xa8", 3) || !memcmp(p, "\xe2\x80\xa9", 3))
+		       ? 3
+		       : 0;
+}
+
+static const char *next_line(const char *p, const char *end)
+{
+	size_t n = 0;
+
+	while (p < end && !(n = line_break(p, end)))
+		p++;
+	return p + n;
+}
+
 /* "---" and "..." at the start of a line are always document markers: YAML forbids them there
  * inside any scalar. */
 static bool is_marker(const char *p, const char *end)
 {
 	if (end - p < 3 || (memcmp(p, "---", 3) && memcmp(p, "...", 3)))
 		return false;
-	return end - p == 3 || p[3] == ' ' || p[3] == '\t' || p[3] == '\r' || p[3] == '\n';
-}
-
-static const char *next_line(const char *p, const char *end)
-{
-	const char *nl = memchr(p, '\n', (size_t)(end - p));
-
-	return nl ? nl + 1 : end;
+	return end - p == 3 || p[3] == ' ' || p[3] == '\t' || line_break(p + 3, end);
 }
 
 void manifest_slice(const char *data, size_t len, uint32_t line, const char **at, size_t *size)
@@ -83,7 +99,7 @@ void manifest_slice(const char *data, size_t len, uint32_t line, const char **at
 
 	while (--line && start < end)
 		start = next_line(start, end);
-	for (p = start < end ? next_line(start, end) : end; p < end; p = next_line(p, end))
+	for (p = next_line(start, end); p < end; p = next_line(p, end))
 		if (is_marker(p, end))
 			break;
 	*at = start;
