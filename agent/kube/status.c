@@ -130,9 +130,11 @@ static const char *schema_error(const struct answer *a)
 
 	if (text_starts(m, "failed to create typed patch object") ||
 	    text_starts(m, "failed to create manager for existing fields") ||
+	    text_starts(m, "failed to convert new object") ||
 	    strstr(m, "field not declared in schema") || strstr(m, ": expected ")) {
 		const char *end = strstr(m, "): ");
-		return end ? end + 3 : m;
+		const char *json = strstr(m, "error decoding from json: ");
+		return json ? json : end ? end + 3 : m;
 	}
 	return NULL;
 }
@@ -183,10 +185,10 @@ static void server_error(struct error *err, const struct answer *a)
 	AUTO(buf) text = BUF_INIT;
 
 	if (a->http->status == 500 && schema && a->secret) {
-		error_reason(
-			err, ERROR_INVALID, "Rejected",
-			"%s: the API server refuses it: a field is unknown or has a wrong type",
-			a->subject.ptr);
+		error_reason(err, ERROR_INVALID, "Rejected",
+			     "%s: the API server refuses it: a field is unknown, has a wrong "
+			     "type, or is no base64",
+			     a->subject.ptr);
 	} else if (a->http->status == 500 && schema) {
 		put_text(&text, schema);
 		error_reason(err, ERROR_INVALID, "Rejected",

@@ -216,6 +216,7 @@ static void explain(struct http_call *c, CURLcode result)
 	const char *peer = c->settings->shown;
 	const char *why = *c->message ? c->message : curl_easy_strerror(result);
 	char took[24];
+	long os = 0;
 
 	if (c->too_large)
 		error_reason(err, ERROR_INVALID, "TooLarge",
@@ -227,6 +228,10 @@ static void explain(struct http_call *c, CURLcode result)
 			  text_duration(strstr(c->timed_out, "byte") ? c->idle_ms
 								     : c->deadline_ms,
 					took));
+	else if (result == CURLE_COULDNT_CONNECT &&
+		 !curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &os) && os)
+		error_set(err, ERROR_TRANSIENT, "%s: can't connect: %s", peer,
+			  strerror((int)os));
 	else if (is_refusal(result, why))
 		error_set(err, ERROR_DENIED, "%s: TLS: %s", peer, why);
 	else if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_URL_MALFORMAT)

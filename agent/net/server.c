@@ -6,7 +6,7 @@
  * kernel's cookie and never touches a descriptor whose cookie is another one. Guards are looked
  * at once a second, and only while there are any.
  */
-#include "net/server.h"
+#include "net/server_int.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,10 +27,6 @@
 #define MAX_HEADERS	16384
 #define MAX_BODY	(1 << 20)
 #define MAX_CONNECTIONS 256
-#define HEADERS_MS	5000
-#define BODY_MS		10000
-#define REPLY_MS	30000
-#define SWEEP_MS	1000
 
 enum phase { PHASE_NEW, PHASE_IDLE, PHASE_HEADERS, PHASE_BODY };
 
@@ -45,7 +41,11 @@ struct guard {
 	struct event *adopt;
 };
 
+static const struct server_limits usual = {
+	.headers_ms = 5000, .body_ms = 10000, .reply_ms = 30000, .sweep_ms = 1000};
+
 struct server {
+	struct server_limits limits;
 	struct evhttp *http;
 	struct evconnlistener *listener;
 	struct event_base *base;
@@ -96,7 +96,7 @@ static void on_sweep(void *arg)
 		evconnlistener_enable(s->listener);
 	}
 	if (s->count)
-		timer_set(&s->sweep, SWEEP_MS);
+		timer_set(&s->sweep, s->limits.sweep_ms);
 }
 
 /* Follow the raw bytes: a first byte starts the header deadline, an empty line the body's. */
@@ -112,7 +112,7 @@ static void on_bytes(struct evbuffer *input, const struct evbuffer_cb_info *info
 	if (g->phase == PHASE_NEW || g->phase == PHASE_IDLE) {
 		g->phase = PHASE_HEADERS;
 		g->matched = 0;
-		g->deadline = now + HEADERS_MS;
+		g->deadline = now + g->server->limits.headers_ms;
 	}
 	if (g->phase != PHASE_HEADERS)
 		return;
@@ -124,7 +124,7 @@ static void on_bytes(struct evbuffer *input, const struct evbuffer_cb_info *info
 			g->matched = c == '\n' ? g->matched + 1 : c == '\r' ? g->matched : 0;
 			if (g->matched == 2) {
 				g->phase = PHASE_BODY;
-				g->deadline = now + BODY_MS;
+				g->deadline = now + g->server->limits.body_ms;
 				return;
 			}
 		}
@@ -151,7 +151,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	g->server = s;
 	g->bev = bev;
 	g->fd = -1;
-	g->deadline = clock_mono_ms() + HEADERS_MS;
+	g->deadline = clock_mono_ms() + s->limits.headers_ms;
 	g->adopt = event_new(base, -1, 0, on_adopt, g);
 	if (!g->adopt || !evbuffer_add_cb(bufferevent_get_input(bev), on_bytes, g))
 		abort(); /* out of memory */
@@ -162,7 +162,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 		evconnlistener_disable(s->listener);
 	}
 	if (!timer_pending(&s->sweep))
-		timer_set(&s->sweep, SWEEP_MS);
+		timer_set(&s->sweep, s->limits.sweep_ms);
 	return bev;
 }
 
@@ -210,7 +210,7 @@ static char *clean_path(const char *raw)
 	return NULL;
 }
 
-/* The answer has time until REPLY_MS from now; so has the next request on this connection. */
+/* The answer has time until reply_ms from now; so has the next request on this connection. */
 static void reply_phase(struct server *s, struct evhttp_request *req)
 {
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
@@ -219,7 +219,7 @@ static void reply_phase(struct server *s, struct evhttp_request *req)
 	for (size_t i = 0; bev && i < s->count; i++)
 		if (s->guards[i]->bev == bev && s->guards[i]->fd == bufferevent_getfd(bev)) {
 			s->guards[i]->phase = PHASE_IDLE;
-			s->guards[i]->deadline = clock_mono_ms() + REPLY_MS;
+			s->guards[i]->deadline = clock_mono_ms() + s->limits.reply_ms;
 		}
 }
 
@@ -339,6 +339,7 @@ int server_new(struct loop *loop, const char *address, server_handler *handler, 
 	struct server *s = mem_alloc(sizeof *s);
 
 	s->base = loop_base(loop);
+	s->limits = usual;
 	s->handler = handler;
 	s->arg = arg;
 	if (start_listening(s, address, err)) {
@@ -351,7 +352,7 @@ int server_new(struct loop *loop, const char *address, server_handler *handler, 
 		abort(); /* out of memory */
 	evhttp_set_max_headers_size(s->http, MAX_HEADERS);
 	evhttp_set_max_body_size(s->http, MAX_BODY);
-	evhttp_set_timeout(s->http, BODY_MS / 1000);
+	evhttp_set_timeout(s->http, (int)(usual.body_ms / 1000));
 	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
 						    EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
 						    EVHTTP_REQ_DELETE);
@@ -360,6 +361,11 @@ int server_new(struct loop *loop, const char *address, server_handler *handler, 
 	evhttp_bind_listener(s->http, s->listener);
 	*out = s;
 	return 0;
+}
+
+void server_set_limits(struct server *s, const struct server_limits *limits)
+{
+	s->limits = *limits;
 }
 
 int server_port(const struct server *s)
