@@ -117,7 +117,7 @@ static const struct {
 	{401, 401, ERROR_DENIED, "ForgeDenied", "is the token still valid"},
 	{403, 403, ERROR_DENIED, "ForgeDenied", "may the token write to the repository"},
 	{404, 404, ERROR_INVALID, "ForgeNotFound",
-	 "does the repository exist, and does the token see it"},
+	 "do repository and commit exist there, and does the token see them"},
 	{408, 408, ERROR_TRANSIENT, "ForgeBusy", NULL},
 	{429, 429, ERROR_TRANSIENT, "ForgeBusy", NULL},
 	{400, 499, ERROR_INVALID, "ForgeRejected", NULL},

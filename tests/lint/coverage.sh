@@ -3,14 +3,11 @@
 set -eu
 build=${1:?usage: tests/lint/coverage.sh BUILD_DIR}
 cd "$(dirname "$0")/../.."
-objects=$(find "$build/obj/agent" -name '*.gcda')
-[ -n "$objects" ] || { echo "coverage.sh: nothing was run in $build: make COV=1 check" >&2; exit 1; }
+[ -n "$(find "$build/obj/agent" -name '*.gcda' -print -quit)" ] || { echo "coverage.sh: nothing was run in $build: make COV=1 check" >&2; exit 1; }
 
 # Per file: "File 'agent/x/y.c'", then "Lines executed:87.50% of 16". Files no program has loaded
 # (no .gcda) count with none of their lines executed.
-for o in $(find "$build/obj/agent" -name '*.gcno'); do
-    gcov -n -r -s "$PWD" "$o" 2>/dev/null
-done | awk -F"[':% ]+" '
+find "$build/obj/agent" -name '*.gcno' -exec gcov -n -r -s "$PWD" {} + 2>/dev/null | awk -F"[':% ]+" '
     /^File / { file = $2; next }
     /^Lines executed/ && file ~ /^agent\/.*\.c$/ {
         split(file, part, "/"); folder = part[3] ? part[2] : "main"

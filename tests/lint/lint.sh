@@ -36,7 +36,7 @@ check_tidy() { need clang-tidy-$tool clang-tidy-$tool && python3 $here/compile.p
 check_format() {
     need clang-format-$tool clang-format-$tool || return 1
     files 'agent/*.[ch]' 'tests/*.[ch]' | xargs clang-format-$tool --dry-run -Werror 2>&1 |
-        grep -E 'error:' | head -n 20
+        sed -n 's/:[0-9]*:[0-9]*: error:.*/: not formatted/p' | sort -u
     return "${PIPESTATUS[1]}"
 }
 check_shell() {
@@ -53,7 +53,7 @@ check_unit() {
     out=$(systemd-analyze verify --man=no "$unit" 2>&1)
     [ -z "$out" ] || { echo "$out"; return 1; }
     systemd-analyze security --offline=yes --no-pager --threshold=15 "$unit" >"$unit.level" 2>&1 ||
-        { tail -n 1 "$unit.level"; echo "wanted: at most 1.5"; return 1; }
+        { tail -n 1 "$unit.level" && echo "wanted: at most 1.5"; return 1; }
 }
 
 run() {
