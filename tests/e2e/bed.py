@@ -360,7 +360,7 @@ class Signer:
     """A person with an Ed25519 SSH key of their own."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.email = name, f"{name}@example.test"
+        self.name, self.email = name, f"{name}@example.com"
         self.key = folder / f"key-{name}"
         if not self.key.exists():
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.email, "-f", self.key)
