@@ -125,7 +125,7 @@ static bool read_float(const char *s, struct buf *number)
 		return false;
 	if (*s == '-')
 		buf_putc(number, '-');
-	while (whole + 1 < whole_end && *whole == '0')
+	while (whole < whole_end && *whole == '0')
 		whole++;
 	if (whole == whole_end)
 		buf_putc(number, '0');

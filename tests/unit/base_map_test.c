@@ -23,6 +23,11 @@ static void test_map__put_get_remove(void **state)
 	assert_int_equal(m.len, 0);
 	assert_null(map_put(&m, "", &one));
 	assert_ptr_equal(map_get(&m, ""), &one);
+	map_put(&m, "b", &two);
+	assert_ptr_equal(map_remove(&m, ""), &one); /* what is left of it is no key */
+	assert_null(map_remove(&m, ""));
+	assert_null(map_put(&m, "", &two));
+	assert_int_equal(m.len, 2);
 }
 
 static void test_map__keys_are_copied(void **state)

@@ -110,6 +110,8 @@ static void test_json__refusals_name_line_and_column(void **state)
 		 "line 1, column 2: half of a surrogate pair stands alone"},
 		{BYTES("\"\\ud800\\u0041\""),
 		 "line 1, column 2: half of a surrogate pair stands alone"},
+		{BYTES("\"\\ud800\\ue000\""),
+		 "line 1, column 2: half of a surrogate pair stands alone"},
 		{BYTES("\"\\ud800\\ud800\""),
 		 "line 1, column 2: half of a surrogate pair stands alone"},
 		{BYTES("\"\\ud800\\n00000\""),
