@@ -169,11 +169,14 @@ static void test_apply__problems_come_in_the_order_of_files(void **state)
 
 	for (int i = 0; i < 5; i++)
 		story_config(s, (const char *[]){"e", "a", "d", "b", "c"}[i], "1");
+	story_config(s, "0", "1")->file = "z.yaml"; /* first in the plan, last in Git */
 	apiserver_fault(s->server, &bad);
 	story_run(s);
 	strcpy(first, s->problems);
-	assert_int_equal(s->outcome.problems.list.len, 5);
+	assert_int_equal(s->outcome.failed, 6);
 	assert_true(text_starts(first, "a.yaml"));
+	assert_non_null(strstr(first, "\nz.yaml:1 Rejected ConfigMap default/0: "));
+	assert_true(strstr(first, "\nz.yaml") > strstr(first, "\ne.yaml"));
 	apiserver_clear_faults(s->server);
 	apiserver_fault(s->server, &slow);
 	apiserver_fault(s->server, &bad);

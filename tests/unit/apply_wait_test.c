@@ -215,18 +215,22 @@ static void test_wait__owner_decides_when_to_write(void **state)
 	assert_int_equal(s->outcome.created, 1);
 }
 
-/* Stalls what matches, so that the apply stands at that point, and frees it there. */
+/* Answers to what matches come late, so that the apply stands at that point, and is freed
+ * there; then they come. */
 static void free_while(struct story *s, const char *method, const char *match, int skip)
 {
-	struct fault stall = {
-		.kind = FAULT_STALL, .method = method, .match = match, .skip = skip};
+	struct fault late = {.kind = FAULT_DELAY,
+			     .method = method,
+			     .match = match,
+			     .skip = skip,
+			     .delay_ms = 300};
 
-	apiserver_fault(s->server, &stall);
+	apiserver_fault(s->server, &late);
 	story_start(s, NULL);
-	loop_run_for(s->loop, 150);
+	loop_run_for(s->loop, 100);
 	assert_false(s->done);
 	story_end(s);
-	loop_run_for(s->loop, 50);
+	loop_run_for(s->loop, 300);
 	assert_false(s->done);
 	apiserver_clear_faults(s->server);
 }
