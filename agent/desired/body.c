@@ -66,8 +66,7 @@ static int load(const struct desired *d, const struct desired_object *o, struct 
 	if (c->used && c->source == o->source)
 		return 0;
 	desired_rest(d);
-	if (odb_read(verified_odb(d->verified), &f->blob, OBJECT_BLOB, GIT_BLOB_MAX, &c->data,
-		     err) < 0) {
+	if (d->source.read(d->source.arg, &f->blob, &c->data, err) < 0) {
 		buf_clear(&c->data);
 		return error_wrap(err, "%s", f->path);
 	}

@@ -1,4 +1,4 @@
-/* desired/desired.c - a verified tree -> struct desired. Files whose blob is the same as in the
+/* desired/desired.c - a tree of files -> struct desired. Files whose blob is the same as in the
  * previous one are not read again: their rows are copied, and only new rows are sorted. */
 #include "desired/desired_int.h"
 
@@ -90,7 +90,7 @@ struct memo { /* rows come sorted by kind: most texts are the one before */
 struct making {
 	struct reading reading;
 	struct reuse reuse;
-	struct odb *odb;
+	const struct tree_source *source;
 	const char *base; /* spec.path made plain: "" is the root; no slash at its end */
 	struct buf path, data;
 	struct memo api_version, kind, ns;
@@ -134,7 +134,7 @@ static int read_new(struct making *m, const char *path, const struct object_id *
 	struct error err = ERROR_INIT;
 
 	buf_reset(&m->data);
-	if (odb_read(m->odb, blob, OBJECT_BLOB, GIT_BLOB_MAX, &m->data, &err) < 0) {
+	if (m->source->read(m->source->arg, blob, &m->data, &err) < 0) {
 		problems_add(r->problems, path, 0, 0, error_code(&err), "%s", err.text);
 		return 0;
 	}
@@ -224,13 +224,13 @@ static void merge_rows(struct making *m, struct desired *d)
 	}
 }
 
-static void desired_take(struct making *m, struct verified *v, const struct desired_spec *spec,
+static void desired_take(struct making *m, const struct desired_spec *spec,
 			 const struct kind_source *kinds, struct desired *d)
 {
 	struct reading *r = &m->reading;
 
 	d->arena = steal(&r->arena);
-	d->verified = verified_ref(v);
+	d->source = *m->source;
 	d->kinds = *kinds;
 	d->spec = (struct desired_spec){.app = arena_strdup(d->arena, spec->app),
 					.part_of = arena_strdup(d->arena, spec->part_of),
@@ -257,13 +257,12 @@ static char *plain_path(const char *path)
 	return mem_strndup(path, len);
 }
 
-int desired_make(struct verified *v, const struct desired_spec *spec,
-		 const struct kind_source *kinds, const struct desired *previous,
-		 struct desired **out, struct problems *problems)
+int desired_make_from(const struct tree_source *source, const struct desired_spec *spec,
+		      const struct kind_source *kinds, const struct desired *previous,
+		      struct desired **out, struct problems *problems)
 {
 	AUTO_FREE char *base = plain_path(spec->path);
-	struct making m = {
-		.odb = verified_odb(v), .base = base, .path = BUF_INIT, .data = BUF_INIT};
+	struct making m = {.source = source, .base = base, .path = BUF_INIT, .data = BUF_INIT};
 	struct desired *d = mem_alloc(sizeof *d);
 	struct error err = ERROR_INIT;
 	size_t before = problems->list.len;
@@ -271,13 +270,13 @@ int desired_make(struct verified *v, const struct desired_spec *spec,
 
 	reading_init(&m.reading, spec, kinds, problems);
 	reuse_init(&m.reuse, previous, spec, kinds);
-	if (odb_walk(m.odb, verified_tree(v), m.base, spec->recurse, on_file, &m, &err) < 0 &&
+	if (source->walk(source->arg, m.base, spec->recurse, on_file, &m, &err) < 0 &&
 	    !m.stopped)
 		problems_add(problems, m.base, 0, 0, error_code(&err), "%s", err.text);
 	if (!m.stopped)
 		merge_rows(&m, d);
 	if (problems->list.len == before) {
-		desired_take(&m, v, spec, kinds, d);
+		desired_take(&m, spec, kinds, d);
 		*out = steal(&d);
 		rc = 0;
 	}
@@ -299,7 +298,7 @@ void desired_free(struct desired *d)
 	free(d->objects);
 	free(d->files);
 	arena_free(d->arena);
-	if (d->verified)
-		verified_free(d->verified);
+	if (d->source.release)
+		d->source.release(d->source.arg);
 	free(d);
 }

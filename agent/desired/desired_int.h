@@ -23,6 +23,20 @@ struct source_file {
 	uint32_t objects; /* 0: holds no Kubernetes object */
 };
 
+/* Where trees and bytes come from: a verified commit (verified.c). Tests bring their own. */
+struct tree_source {
+	int (*walk)(void *arg, const char *path, bool recurse, tree_fn *fn, void *fn_arg,
+		    struct error *err); /* as odb_walk() */
+	int (*read)(void *arg, const struct object_id *blob, struct buf *out,
+		    struct error *err);
+	void (*release)(void *arg); /* called once by desired_free() */
+	void *arg;
+};
+/* desired_make() from any source; on success the source is taken over. */
+int desired_make_from(const struct tree_source *source, const struct desired_spec *spec,
+		      const struct kind_source *kinds, const struct desired *previous,
+		      struct desired **out, struct problems *problems);
+
 struct reading {
 	const struct desired_spec *spec;
 	const struct kind_source *kinds;
@@ -88,7 +102,8 @@ struct body_cache {
 
 struct desired {
 	struct arena *arena;
-	struct verified *verified;
+	struct tree_source source;
+	const struct verified *verified; /* NULL: from elsewhere */
 	struct desired_spec spec;
 	struct kind_source kinds;
 	struct desired_object *objects; /* sorted by key */

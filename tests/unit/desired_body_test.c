@@ -43,14 +43,14 @@ static const struct {
 	 "x\\nb\\n\",\"text\":\"017\"}}"},
 };
 
-static struct desired *make(struct verified *v, const struct desired *previous,
+static struct desired *make(struct tree *v, const struct desired *previous,
 			    const struct kind_source *kinds)
 {
 	struct desired_spec spec = fake_spec();
 	AUTO(problems) problems = {0};
 	struct desired *d = NULL;
 
-	if (desired_make(v, &spec, kinds, previous, &d, &problems) < 0) {
+	if (tree_make(v, &spec, kinds, previous, &d, &problems) < 0) {
 		AUTO(buf) text = BUF_INIT;
 		put_problems(&problems, &text);
 		fail_msg("%s", text.ptr);
@@ -72,7 +72,7 @@ static void check_hash(const struct desired_object *o, const char *canonical)
 static void check_row(const char *name, const char *file, const char *text, size_t at,
 		      size_t objects, const char *wanted)
 {
-	struct verified v = {0};
+	struct tree v = {0};
 	AUTO(buf) body = BUF_INIT, canonical = BUF_INIT;
 	AUTO_ARENA a = arena_new();
 	struct error err = ERROR_INIT;
@@ -160,7 +160,7 @@ static void test_body__line_ends_and_markers_do_not_matter(void **state)
 
 static void test_body__a_file_of_many_objects_is_read_once(void **state)
 {
-	struct verified v = {0};
+	struct tree v = {0};
 	AUTO(buf) text = BUF_INIT, body = BUF_INIT;
 	struct error err = ERROR_INIT;
 
@@ -169,20 +169,20 @@ static void test_body__a_file_of_many_objects_is_read_once(void **state)
 			   "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a-%d}\n", i);
 	tree_add(&v, "a.yaml", text.ptr);
 	struct desired *d = make(&v, NULL, &kind_source_builtin);
-	v.odb.reads = 0;
+	v.reads = 0;
 	for (size_t i = 0; i < desired_count(d); i++)
 		assert_int_equal(desired_body(d, desired_at(d, i), &body, &err), 0);
-	assert_int_equal(v.odb.reads, 1);
+	assert_int_equal(v.reads, 1);
 	desired_rest(d);
 	assert_int_equal(desired_body(d, desired_at(d, 0), &body, &err), 0);
-	assert_int_equal(v.odb.reads, 2);
+	assert_int_equal(v.reads, 2);
 	desired_free(d);
 	tree_clear(&v);
 }
 
 static void test_body__a_lost_blob_is_an_error_with_its_file(void **state)
 {
-	struct verified v = {0};
+	struct tree v = {0};
 	AUTO(buf) body = BUF_INIT;
 	struct error err = ERROR_INIT;
 
@@ -219,7 +219,7 @@ static void put_object(struct buf *out, int name)
 }
 
 /* A random file of folder f: objects that no other file has, or nothing of ours. */
-static void edit(struct verified *v, int f)
+static void edit(struct tree *v, int f)
 {
 	static const char *const folders[] = {"", "a/", "a.b/", "a-/", "b/c/"};
 	AUTO_FREE char *path = mem_printf("%sf%d.yaml", folders[f % 5], f);
@@ -251,7 +251,7 @@ static void test_reuse__equals_a_fresh_reading(void **state)
 {
 	bool widgets = false;
 	struct kind_source kinds = {.find = find_more, .arg = &widgets, .generation = 1};
-	struct verified v = {0};
+	struct tree v = {0};
 
 	for (int f = 0; f < 40; f++)
 		edit(&v, f);
@@ -262,8 +262,8 @@ static void test_reuse__equals_a_fresh_reading(void **state)
 		for (uint32_t n = dice(4); n; n--) {
 			if (dice(4))
 				edit(&v, (int)dice(50));
-			else if (v.odb.files.len > 5)
-				tree_remove(&v, dice((uint32_t)v.odb.files.len));
+			else if (v.files.len > 5)
+				tree_remove(&v, dice((uint32_t)v.files.len));
 		}
 		if (!dice(10)) {
 			widgets = !widgets;
@@ -286,7 +286,7 @@ static void test_reuse__reads_only_what_changed(void **state)
 	bool widgets = false;
 	struct kind_source kinds = {.find = find_more, .arg = &widgets, .generation = 1};
 	struct desired_spec spec = fake_spec();
-	struct verified v = {0};
+	struct tree v = {0};
 	AUTO(problems) problems = {0};
 	struct desired *d = NULL, *next = NULL;
 
@@ -296,19 +296,19 @@ static void test_reuse__reads_only_what_changed(void **state)
 		  "== c.yaml\nx: 1\n"
 		  "== w.yaml\napiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n");
 	d = make(&v, NULL, &kinds);
-	v.odb.reads = 0;
+	v.reads = 0;
 	desired_free(make(&v, d, &kinds));
-	assert_int_equal(v.odb.reads, 0);
+	assert_int_equal(v.reads, 0);
 	widgets = true;
 	kinds.generation++; /* only the file with a kind that is known now */
 	next = make(&v, d, &kinds);
-	assert_int_equal(v.odb.reads, 1);
+	assert_int_equal(v.reads, 1);
 	assert_non_null(desired_find(next, "Widget.example.com|shop|w"));
 	desired_free(next);
 	spec.ns = "other"; /* another destination: all */
-	v.odb.reads = 0;
-	assert_int_equal(desired_make(&v, &spec, &kinds, d, &next, &problems), 0);
-	assert_int_equal(v.odb.reads, 4);
+	v.reads = 0;
+	assert_int_equal(tree_make(&v, &spec, &kinds, d, &next, &problems), 0);
+	assert_int_equal(v.reads, 4);
 	assert_non_null(desired_find(next, "ConfigMap|other|a"));
 	desired_free(next);
 	desired_free(d);
@@ -319,15 +319,14 @@ static void test_reuse__reads_only_what_changed(void **state)
 static void test_reuse__finds_duplicates(void **state)
 {
 	struct desired_spec spec = fake_spec();
-	struct verified v = {0};
+	struct tree v = {0};
 	AUTO(problems) problems = {0};
 	struct desired *next = NULL;
 
 	tree_text(&v, "== b.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
 	struct desired *d = make(&v, NULL, &kind_source_builtin);
 	tree_text(&v, "== a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
-	assert_int_equal(desired_make(&v, &spec, &kind_source_builtin, d, &next, &problems),
-			 -1);
+	assert_int_equal(tree_make(&v, &spec, &kind_source_builtin, d, &next, &problems), -1);
 	assert_int_equal(problems.list.len, 1);
 	assert_string_equal(problems.list.items[0].file, "b.yaml");
 	assert_string_equal(problems.list.items[0].reason, "DuplicateObject");

@@ -1,7 +1,6 @@
 /*
  * desired_fake.h - what the tests of desired/ share: a tree of files in memory in place of a
- * signed commit (the archive's odb and trust stay out, since all of desired/'s calls are here),
- * and the golden form of results and problems.
+ * signed commit, and the golden form of results and problems.
  */
 #ifndef TESTS_UNIT_DESIRED_FAKE_H
 #define TESTS_UNIT_DESIRED_FAKE_H
@@ -10,7 +9,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
-#include "desired/desired.h"
+#include "desired/desired_int.h"
 
 #define PART_OF "applyset-test-v1"
 
@@ -23,13 +22,9 @@ struct fake_file {
 	struct buf bytes;
 };
 
-struct odb {
+struct tree {
 	VEC(struct fake_file) files;
 	size_t reads;
-};
-
-struct verified {
-	struct odb odb;
 	int holders;
 };
 
@@ -38,17 +33,17 @@ static int fake_compare(const void *a, const void *b)
 	return strcmp(((const struct fake_file *)a)->path, ((const struct fake_file *)b)->path);
 }
 
-static void tree_put(struct verified *v, const char *path, unsigned mode, const char *data,
+static void tree_put(struct tree *v, const char *path, unsigned mode, const char *data,
 		     size_t len)
 {
 	struct fake_file *f = NULL;
 	unsigned char whole[DIGEST_LEN];
 
-	for (size_t i = 0; i < v->odb.files.len; i++)
-		if (!strcmp(v->odb.files.items[i].path, path))
-			f = &v->odb.files.items[i];
+	for (size_t i = 0; i < v->files.len; i++)
+		if (!strcmp(v->files.items[i].path, path))
+			f = &v->files.items[i];
 	if (!f) {
-		f = vec_push(&v->odb.files);
+		f = vec_push(&v->files);
 		f->path = mem_strdup(path);
 		buf_init(&f->bytes);
 	}
@@ -57,33 +52,33 @@ static void tree_put(struct verified *v, const char *path, unsigned mode, const 
 	buf_add(&f->bytes, data, len);
 	digest_sha256(data, len, whole);
 	memcpy(f->id.raw, whole, sizeof f->id.raw);
-	qsort(v->odb.files.items, v->odb.files.len, sizeof *f, fake_compare);
+	qsort(v->files.items, v->files.len, sizeof *f, fake_compare);
 }
 
-static inline void tree_add(struct verified *v, const char *path, const char *text)
+static inline void tree_add(struct tree *v, const char *path, const char *text)
 {
 	tree_put(v, path, 0100644, text, strlen(text));
 }
 
-static inline void tree_remove(struct verified *v, size_t i)
+static inline void tree_remove(struct tree *v, size_t i)
 {
-	free(v->odb.files.items[i].path);
-	buf_clear(&v->odb.files.items[i].bytes);
-	memmove(&v->odb.files.items[i], &v->odb.files.items[i + 1],
-		(v->odb.files.len - i - 1) * sizeof *v->odb.files.items);
-	v->odb.files.len--;
+	free(v->files.items[i].path);
+	buf_clear(&v->files.items[i].bytes);
+	memmove(&v->files.items[i], &v->files.items[i + 1],
+		(v->files.len - i - 1) * sizeof *v->files.items);
+	v->files.len--;
 }
 
-static inline void tree_clear(struct verified *v)
+static inline void tree_clear(struct tree *v)
 {
-	while (v->odb.files.len)
-		tree_remove(v, v->odb.files.len - 1);
-	vec_clear(&v->odb.files);
+	while (v->files.len)
+		tree_remove(v, v->files.len - 1);
+	vec_clear(&v->files);
 	assert_int_equal(v->holders, 0);
 }
 
 /* "== path" starts a file of `text`; what follows up to the next is its content. */
-static inline void tree_text(struct verified *v, const char *text)
+static inline void tree_text(struct tree *v, const char *text)
 {
 	while (text_starts(text, "== ")) {
 		const char *nl = strchr(text, '\n'), *end = strstr(nl, "\n== ");
@@ -95,51 +90,31 @@ static inline void tree_text(struct verified *v, const char *text)
 	}
 }
 
-/* ---- What desired/ calls ---- */
+/* ---- As a source ---- */
 
-struct odb *verified_odb(const struct verified *v)
+static int tree_read(void *arg, const struct object_id *id, struct buf *out, struct error *err)
 {
-	return &((struct verified *)v)->odb;
-}
+	struct tree *odb = arg;
 
-const struct object_id *verified_tree(const struct verified *v)
-{
-	static const struct object_id none;
-
-	return &none;
-}
-
-struct verified *verified_ref(struct verified *v)
-{
-	v->holders++;
-	return v;
-}
-
-void verified_free(struct verified *v)
-{
-	v->holders--;
-}
-
-int odb_read(struct odb *odb, const struct object_id *id, enum object_type type, size_t max,
-	     struct buf *out, struct error *err)
-{
 	odb->reads++;
 	for (size_t i = 0; i < odb->files.len; i++) {
 		const struct fake_file *f = &odb->files.items[i];
 		if (memcmp(&f->id, id, sizeof *id))
 			continue;
-		if (f->bytes.len > max)
+		if (f->bytes.len > GIT_BLOB_MAX)
 			return error_reason(err, ERROR_INVALID, "FileTooLarge",
-					    "%zu bytes, at most %zu", f->bytes.len, max);
+					    "%zu bytes, at most %zu", f->bytes.len,
+					    (size_t)GIT_BLOB_MAX);
 		buf_add(out, f->bytes.ptr, f->bytes.len);
 		return 0;
 	}
 	return error_reason(err, ERROR_GONE, "ObjectMissing", "an object is missing");
 }
 
-int odb_walk(struct odb *odb, const struct object_id *tree, const char *path, bool recurse,
-	     tree_fn *fn, void *arg, struct error *err)
+static int tree_walk(void *arg, const char *path, bool recurse, tree_fn *fn, void *fn_arg,
+		     struct error *err)
 {
+	const struct tree *odb = arg;
 	size_t base = strlen(path), seen = 0;
 
 	for (size_t i = 0; i < odb->files.len; i++) {
@@ -149,18 +124,36 @@ int odb_walk(struct odb *odb, const struct object_id *tree, const char *path, bo
 
 		if (!strcmp(f->path, path)) { /* a file itself: its last part */
 			e.path = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-			return fn(arg, &e, err);
+			return fn(fn_arg, &e, err);
 		}
 		if (strncmp(f->path, path, base) || (base && f->path[base] != '/'))
 			continue;
 		seen++;
-		if ((recurse || !strchr(rest, '/')) && fn(arg, &e, err) < 0)
+		if ((recurse || !strchr(rest, '/')) && fn(fn_arg, &e, err) < 0)
 			return -1;
 	}
 	if (!seen && base)
 		return error_reason(err, ERROR_GONE, "PathMissing",
 				    "path \"%s\": not in this commit", path);
 	return 0;
+}
+
+static void tree_release(void *arg)
+{
+	((struct tree *)arg)->holders--;
+}
+
+/* desired_make() of this tree. */
+static inline int tree_make(struct tree *v, const struct desired_spec *spec,
+			    const struct kind_source *kinds, const struct desired *previous,
+			    struct desired **out, struct problems *problems)
+{
+	struct tree_source source = {
+		.walk = tree_walk, .read = tree_read, .release = tree_release, .arg = v};
+	int rc = desired_make_from(&source, spec, kinds, previous, out, problems);
+
+	v->holders += !rc;
+	return rc;
 }
 
 /* ---- Golden form ---- */
@@ -217,13 +210,13 @@ static inline void put_all(const struct desired *d, struct buf *out)
 }
 
 /* Rows of the tree, or its problems. */
-static inline void make_text(struct verified *v, const struct desired_spec *spec,
+static inline void make_text(struct tree *v, const struct desired_spec *spec,
 			     const struct kind_source *kinds, struct buf *out)
 {
 	AUTO(problems) problems = {0};
 	struct desired *d = NULL;
 
-	if (desired_make(v, spec, kinds, NULL, &d, &problems) < 0) {
+	if (tree_make(v, spec, kinds, NULL, &d, &problems) < 0) {
 		assert_null(d);
 		assert_true(problems.list.len > 0);
 		put_problems(&problems, out);

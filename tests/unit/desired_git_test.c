@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "desired/desired.h"
-#include "support/git_fixture.h"
+#include "support/trust_fixture.h"
 
 static struct fixture fixture;
 
@@ -28,21 +28,12 @@ static int teardown(void **state)
 static struct verified *verify_head(void)
 {
 	struct object_id trusted = fixture_id(&fixture, "HEAD^");
-	AUTO(buf) signers = BUF_INIT;
-	struct error err = ERROR_INIT;
+	struct policy *policy = policy_alice(&fixture);
 	struct refusal refusal = {0};
-	struct revision *rev = NULL;
-	struct policy *policy = NULL;
 	struct verified *v = NULL;
-	int64_t now = clock_now_ms();
 
-	fixture_signer(&fixture, &signers, "alice", NULL);
-	if (policy_from_allowed_signers(signers.ptr, signers.len, &policy, &err) < 0 ||
-	    revision_local(fixture.work, "HEAD", &rev, &err) < 0)
-		fail_msg("%s", err.text);
-	if (trust_check(rev, &trusted, policy, now, now, &v, &refusal) < 0)
+	if (check_as(&fixture, "HEAD", &trusted, policy, clock_now_ms(), 0, &refusal, &v))
 		fail_msg("%s", refusal.text);
-	revision_free(rev);
 	policy_free(policy);
 	return v;
 }

@@ -228,7 +228,7 @@ static void test_read__table(void **state)
 	size_t bad = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct verified v = {0};
+		struct tree v = {0};
 		struct desired_spec spec = fake_spec();
 		AUTO(buf) seen = BUF_INIT;
 
@@ -246,7 +246,7 @@ static void test_read__table(void **state)
 
 static void test_read__no_namespace_anywhere_names_the_destination(void **state)
 {
-	struct verified v = {0};
+	struct tree v = {0};
 	struct desired_spec spec = fake_spec();
 	AUTO(buf) seen = BUF_INIT;
 
@@ -262,7 +262,7 @@ static void test_read__no_namespace_anywhere_names_the_destination(void **state)
 
 static void test_read__links_and_submodules_are_refused_only_as_manifests(void **state)
 {
-	struct verified v = {0};
+	struct tree v = {0};
 	struct desired_spec spec = fake_spec();
 	AUTO(buf) seen = BUF_INIT;
 
@@ -299,7 +299,7 @@ static void test_read__paths(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		struct verified v = {0};
+		struct tree v = {0};
 		struct desired_spec spec = fake_spec();
 		AUTO(buf) seen = BUF_INIT;
 
@@ -328,7 +328,7 @@ static const struct kube_kind *serves_old(void *arg, const char *group, const ch
 static void test_read__an_old_server_keeps_its_old_apis(void **state)
 {
 	const struct kind_source kinds = {.find = serves_old};
-	struct verified v = {0};
+	struct tree v = {0};
 	struct desired_spec spec = fake_spec();
 	AUTO(buf) seen = BUF_INIT;
 
@@ -344,7 +344,7 @@ static void test_read__an_old_server_keeps_its_old_apis(void **state)
 
 static void test_caps__objects(void **state)
 {
-	struct verified v = {0};
+	struct tree v = {0};
 	struct desired_spec spec = fake_spec();
 	AUTO(problems) problems = {0};
 	AUTO(buf) text = BUF_INIT;
@@ -359,13 +359,12 @@ static void test_caps__objects(void **state)
 			buf_reset(&text);
 		}
 	}
-	assert_int_equal(desired_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems), 0);
+	assert_int_equal(tree_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems), 0);
 	assert_int_equal(desired_count(d), DESIRED_MAX_OBJECTS);
 	desired_free(d);
 	tree_add(&v, "g.yaml", CM("one-more"));
 	d = NULL;
-	assert_int_equal(desired_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems),
-			 -1);
+	assert_int_equal(tree_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems), -1);
 	assert_null(d);
 	assert_int_equal(problems.list.len, 1);
 	assert_string_equal(problems.list.items[0].reason, "TooManyObjects");
@@ -374,7 +373,7 @@ static void test_caps__objects(void **state)
 }
 
 /* `total` bytes of manifests in files of 2.5 MB that are mostly comment. */
-static void fill(struct verified *v, size_t total)
+static void fill(struct tree *v, size_t total)
 {
 	AUTO(buf) text = BUF_INIT;
 
@@ -395,15 +394,14 @@ static void fill(struct verified *v, size_t total)
 static void test_caps__bytes(void **state)
 {
 	for (int over = 0; over < 2; over++) {
-		struct verified v = {0};
+		struct tree v = {0};
 		struct desired_spec spec = fake_spec();
 		AUTO(problems) problems = {0};
 		struct desired *d = NULL;
 
 		fill(&v, DESIRED_MAX_BYTES + (size_t)over);
 		assert_int_equal(
-			desired_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems),
-			-over);
+			tree_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems), -over);
 		assert_int_equal(problems.list.len, over);
 		if (over)
 			assert_string_equal(problems.list.items[0].reason, "TooLarge");
@@ -415,7 +413,7 @@ static void test_caps__bytes(void **state)
 static void test_caps__one_file(void **state)
 {
 	for (int over = 0; over < 2; over++) {
-		struct verified v = {0};
+		struct tree v = {0};
 		struct desired_spec spec = fake_spec();
 		AUTO(buf) text = BUF_INIT, seen = BUF_INIT;
 
@@ -435,7 +433,7 @@ static void test_caps__one_file(void **state)
 static void test_caps__problems(void **state)
 {
 	for (int n = PROBLEMS_MAX; n <= PROBLEMS_MAX + 1; n++) {
-		struct verified v = {0};
+		struct tree v = {0};
 		struct desired_spec spec = fake_spec();
 		AUTO(problems) problems = {0};
 		struct desired *d = NULL;
@@ -445,7 +443,7 @@ static void test_caps__problems(void **state)
 			tree_add(&v, path, "kind: X\n");
 		}
 		assert_int_equal(
-			desired_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems), -1);
+			tree_make(&v, &spec, &kind_source_builtin, NULL, &d, &problems), -1);
 		assert_int_equal(problems.list.len, n);
 		assert_string_equal(problems.list.items[99].file, "f099.yaml");
 		if (n > PROBLEMS_MAX) {
