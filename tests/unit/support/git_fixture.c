@@ -10,12 +10,14 @@
 #include "base/mem.h"
 #include "git_fixture.h"
 
-static char *command(struct fixture *f, const char *fmt, va_list ap)
+/* Standard output goes where ours goes, or into the log as standard error does. */
+static char *command(struct fixture *f, bool heard, const char *fmt, va_list ap)
 {
 	AUTO(buf) text = BUF_INIT;
 
 	buf_vprintf(&text, fmt, ap);
-	return mem_printf("cd %s && exec 2>>%s/log && { %s\n}", f->work, f->dir, text.ptr);
+	return mem_printf("cd %s && exec 2>>%s/log %s && { %s\n}", f->work, f->dir,
+			  heard ? "" : ">&2", text.ptr);
 }
 
 int fixture_try(struct fixture *f, const char *fmt, ...)
@@ -24,7 +26,7 @@ int fixture_try(struct fixture *f, const char *fmt, ...)
 	int status;
 
 	va_start(ap, fmt);
-	AUTO_FREE char *line = command(f, fmt, ap);
+	AUTO_FREE char *line = command(f, false, fmt, ap);
 	va_end(ap);
 	status = system(line);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -35,7 +37,7 @@ void fixture_sh(struct fixture *f, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	AUTO_FREE char *line = command(f, fmt, ap);
+	AUTO_FREE char *line = command(f, false, fmt, ap);
 	va_end(ap);
 	if (system(line) != 0)
 		fail_msg("failed (see %s/log): %s", f->dir, line);
@@ -50,7 +52,7 @@ char *fixture_out(struct fixture *f, const char *fmt, ...)
 	FILE *p;
 
 	va_start(ap, fmt);
-	AUTO_FREE char *line = command(f, fmt, ap);
+	AUTO_FREE char *line = command(f, true, fmt, ap);
 	va_end(ap);
 	p = popen(line, "r");
 	assert_non_null(p);
@@ -69,7 +71,7 @@ void fixture_make(struct fixture *f)
 
 	snprintf(f->dir, sizeof f->dir, "/tmp/modelsync-test-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
-	assert_true(snprintf(f->work, sizeof f->work, "%s/work", f->dir) < FIXTURE_DIR);
+	snprintf(f->work, sizeof f->work, "%s/work", f->dir);
 	assert_int_equal(mkdir(f->work, 0700), 0);
 	setenv("HOME", f->dir, 1);
 	setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
