@@ -268,26 +268,36 @@ def clean_cluster(api: Api, wait: bool = True) -> None:
                   f"namespace {name} of the last run to be gone", 120, 0.2)
 
 
+def clean_users_cluster(kubeconfig: Path, crds: bool) -> None:
+    api = Api(Cluster.external(kubeconfig))
+    try:
+        clean_cluster(api)
+        for name in ("applications", "trustpolicies", "syncstates") if crds else ():
+            api.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+                       f"/{name}.modelsync.dev")
+    finally:
+        api.close()
+
+
 def stop_all() -> None:
     """Everything that the demo started, and what it left in the user's cluster."""
     state = load_state()
+    if not state:
+        print("no demo is running")
+        return
     Proc(STATE, "agent").stop()
-    kubeconfig = state.get("kubeconfig")
-    if kubeconfig and Path(kubeconfig).exists():
-        api = Api(Cluster.external(Path(kubeconfig)))
+    if state.get("kubeconfig"):
         try:
-            clean_cluster(api)
-            for name in ("applications", "trustpolicies", "syncstates"):
-                if state.get("crds_ours"):
-                    api.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-                               f"/{name}.modelsync.dev")
-        finally:
-            api.close()
+            clean_users_cluster(Path(state["kubeconfig"]), bool(state.get("crds_ours")))
+        except (Failure, StepFailed, HttpError, OSError) as error:
+            print(f"the cluster of {state['kubeconfig']} can't be cleaned: {error}\n"
+                  f"what stays there: namespaces {AGENT_NS} and {APP_NS}")
     for name in state.get("clusters", []):
         subprocess.run([TESTS / "cluster" / "cluster", "stop", name, "--clean"], check=False)
     if state.get("forge"):
         subprocess.run([TESTS / "forge" / "forge", "stop", "demo", "--clean"], check=False)
     shutil.rmtree(STATE, ignore_errors=True)
+    print("the demo is stopped, and nothing of it is left")
 
 
 def give_up(text: str) -> NoReturn:
