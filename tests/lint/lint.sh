@@ -68,9 +68,13 @@ run() {
     fi
 }
 
-[ $# -gt 0 ] || set -- layers headers format sizes words versions shell python chart unit warnings tidy
-for check; do
-    declare -F "check_$check" >/dev/null || { echo "lint.sh: no check is called $check"; exit 2; }
-    run "$check"
-done
-[ $failed -eq 0 ] || { echo "$failed of $# checks failed"; exit 1; }
+main() {
+    [ $# -gt 0 ] || set -- layers headers format sizes words versions shell python chart unit warnings tidy
+    for check; do
+        declare -F "check_$check" >/dev/null || { echo "lint.sh: no check is called $check"; exit 2; }
+        run "$check"
+    done
+    [ $failed -eq 0 ] || { echo "$failed of $# checks failed"; exit 1; }
+}
+main "$@"
+exit 0
