@@ -130,24 +130,47 @@ static int open_failed(struct error *err, const char *dir, int rc)
 	return git_library_error(err, ERROR_INVALID, "NoRepository", dir);
 }
 
+/* Without reading the object where the name alone says its id: libgit2 would parse it, and
+ * refuse shapes that trust/ is to name. */
+static int local_id(git_repository *repo, const char *spec, struct object_id *id)
+{
+	git_reference *ref = NULL, *direct = NULL;
+	git_object *object = NULL;
+	int rc;
+
+	if (object_id_parse(spec, id) == 0)
+		return 0;
+	if (git_reference_dwim(&ref, repo, spec) == 0 &&
+	    git_reference_resolve(&direct, ref) == 0)
+		memcpy(id->raw, git_reference_target(direct)->id, OBJECT_ID_LEN);
+	git_reference_free(ref);
+	if (direct) {
+		git_reference_free(direct);
+		return 0;
+	}
+	rc = git_revparse_single(&object, repo, spec);
+	if (rc == 0)
+		memcpy(id->raw, git_object_id(object)->id, OBJECT_ID_LEN);
+	git_object_free(object);
+	return rc;
+}
+
 static int local_revision(git_repository *repo, const char *dir, const char *spec,
 			  struct revision **out, struct error *err)
 {
 	struct object_id id, commit, tag;
 	struct odb *odb = NULL;
-	git_object *object = NULL;
 	AUTO_FREE char *objects = mem_printf("%s/objects", git_repository_commondir(repo));
 	bool has_tag;
 	int rc;
 
-	rc = git_revparse_single(&object, repo, spec);
-	if (rc < 0)
-		return error_reason(err, ERROR_GONE, "RefMissing", "%s: no commit \"%s\"", dir,
-				    spec);
-	memcpy(id.raw, git_object_id(object)->id, OBJECT_ID_LEN);
-	git_object_free(object);
 	if (odb_open_local(objects, &odb, err) < 0)
 		return -1;
+	if (local_id(repo, spec, &id) < 0 || !odb_has(odb, &id)) {
+		odb_free(odb);
+		return error_reason(err, ERROR_GONE, "RefMissing", "%s: no commit \"%s\"", dir,
+				    spec);
+	}
 	rc = revision_peel(odb, &id, &commit, &tag, &has_tag, err);
 	if (rc == 0)
 		*out = revision_new(dir, spec, &commit, has_tag ? &tag : NULL, odb);
