@@ -17,6 +17,7 @@ struct inventory_entry {
 	uint64_t own;			      /* ownership digest after that apply */
 	int piece;			      /* which SyncState object holds it */
 	bool dirty;			      /* differs from what is stored */
+	bool wanted; /* scratch of plan_make(): saves it a search; false outside */
 };
 
 struct inventory {

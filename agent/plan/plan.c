@@ -112,11 +112,13 @@ static const char *why_waiting(struct planning *p, const struct desired_object *
 
 static void plan_wanted(struct planning *p, const struct desired_object *w)
 {
-	const struct inventory_entry *e = inventory_get(p->inventory, w->key);
+	struct inventory_entry *e = inventory_get(p->inventory, w->key);
 	const struct live_object *o = w->resource ? live_get(p->live, w->key) : NULL;
 	struct verdict v;
 	struct change *c;
 
+	if (e)
+		e->wanted = true;
 	if (!w->resource) {
 		add_wanted(p, w, CHANGE_WAIT, why_waiting(p, w));
 		return;
@@ -193,13 +195,16 @@ static void plan_inventory(struct planning *p)
 	struct map_entry *at;
 
 	for (size_t i = 0; (at = map_next(&p->inventory->entries, &i));) {
+		struct inventory_entry *e = at->value;
 		const struct live_object *o;
 
-		if (desired_find(p->desired, at->key))
+		if (e->wanted) {
+			e->wanted = false;
 			continue;
+		}
 		o = live_get(p->live, at->key);
 		if (o && ours(p, o))
-			plan_unwanted(p, o, at->value);
+			plan_unwanted(p, o, e);
 		else if (o || !p->options->discovery_stale)
 			*vec_push(&p->plan->forget) = keep(p, at->key);
 	}
@@ -214,6 +219,21 @@ static void on_live(void *arg, const struct live_object *o)
 	if (o->has_hash && ours(p, o) && !inventory_get(p->inventory, o->key) &&
 	    !desired_find(p->desired, o->key))
 		plan_unwanted(p, o, NULL);
+}
+
+static void count_live(void *arg, const struct live_object *o)
+{
+	++*(size_t *)arg;
+}
+
+/* After the other two passes. When all of ours were met there, nothing is left over. */
+static void plan_leftovers(struct planning *p)
+{
+	size_t all = 0;
+
+	live_each(p->live, p->options->part_of, count_live, &all);
+	if (all != p->ours)
+		live_each(p->live, p->options->part_of, on_live, p);
 }
 
 /* ---- Order ---- */
@@ -318,7 +338,7 @@ int plan_make(const struct desired *d, const struct live *l, const struct invent
 	for (size_t i = 0; i < desired_count(d); i++)
 		plan_wanted(&p, desired_at(d, i));
 	plan_inventory(&p);
-	live_each(l, o->part_of, on_live, &p);
+	plan_leftovers(&p);
 	if (guard_shared(&p, err) < 0 || guard_prune(&p, err) < 0) {
 		plan_free(p.plan);
 		return -1;
@@ -333,10 +353,13 @@ int plan_repair(const struct desired *d, const struct live *l, const struct inve
 		struct error *err)
 {
 	const struct desired_object *w = desired_find(d, key);
+	struct inventory_entry *e = inventory_get(inv, key);
 	struct planning p = start(d, l, inv, o);
 
 	if (w)
 		plan_wanted(&p, w);
+	if (e)
+		e->wanted = false;
 	if (!p.plan->changes.len) {
 		plan_free(p.plan);
 		p.plan = NULL;
