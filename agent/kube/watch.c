@@ -118,8 +118,10 @@ static bool has_watch_list(const struct kube_watch *w)
 
 static void lacks_watch_list(struct kube_watch *w)
 {
-	log_info("kube", "no WatchList here: list and watch instead", "group", w->o.kind->group,
-		 LOG_END);
+	const char *group = w->o.kind->group;
+
+	log_info("kube", "no WatchList here: list and watch instead", "group",
+		 *group ? group : "core", LOG_END);
 	map_put(&w->k->no_watch_list, w->o.kind->group, w->k);
 }
 

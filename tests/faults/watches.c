@@ -204,9 +204,9 @@ void fs_watchers_free(struct apiserver *s)
 
 /* ---- for tests ---- */
 
-static void on_cut(evutil_socket_t fd, short what, void *arg)
+static void on_cut(evutil_socket_t none, short what, void *arg)
 {
-	shutdown(fd, SHUT_RDWR);
+	shutdown((int)(intptr_t)arg, SHUT_RDWR);
 }
 
 void apiserver_cut_watches(struct apiserver *s)
@@ -221,9 +221,9 @@ void apiserver_cut_watches(struct apiserver *s)
 		if (!conn)
 			continue;
 		send_bytes(w, half, sizeof half - 1);
-		event_base_once(loop_base(s->loop),
-				bufferevent_getfd(evhttp_connection_get_bufferevent(conn)),
-				EV_TIMEOUT, on_cut, NULL, &soon);
+		int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(conn));
+		event_base_once(loop_base(s->loop), -1, EV_TIMEOUT, on_cut,
+				(void *)(intptr_t)fd, &soon);
 	}
 }
 
