@@ -344,50 +344,6 @@ static void test_apply__webhook_that_can_not_dry_run_is_read_instead(void **stat
 	assert_string_equal(s->outcome.err.reason, "ForeignOwner");
 }
 
-/* ---- Busy servers, conflicts ---- */
-
-static void test_apply__busy_server_is_survived(void **state)
-{
-	struct story *s = *state;
-	struct fault busy = {.kind = FAULT_STATUS,
-			     .method = "PATCH",
-			     .times = 20,
-			     .status = 429,
-			     .retry_after = -1};
-	char name[16];
-
-	for (int i = 0; i < 40; i++) {
-		snprintf(name, sizeof name, "c%02d", i);
-		story_config(s, name, "1");
-	}
-	apiserver_fault(s->server, &busy);
-	story_run(s);
-	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
-	assert_int_equal(s->outcome.created, 40);
-}
-
-static void test_apply__conflict_is_looked_at_once_more(void **state)
-{
-	struct story *s = *state;
-	struct fault conflict = {
-		.kind = FAULT_STATUS, .method = "PATCH", .skip = 1, .times = 1, .status = 409};
-
-	story_config(s, "a", "1");
-	apiserver_forget(s->server);
-	apiserver_fault(s->server, &conflict);
-	story_run(s);
-	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
-	assert_int_equal(s->outcome.created, 1);
-	assert_int_equal(apiserver_seen_count(s->server, "PATCH", NULL), 4);
-	apiserver_clear_faults(s->server);
-	conflict.times = 0;
-	story_config(s, "a", "2");
-	apiserver_fault(s->server, &conflict);
-	story_run(s);
-	assert_int_equal(s->outcome.err.kind, ERROR_CONFLICT);
-	assert_int_equal(s->outcome.failed, 1);
-}
-
 /* ---- Order ---- */
 
 #define DEPLOYMENT                                                                            \
@@ -485,8 +441,6 @@ int main(void)
 		TEST(test_apply__repair_of_a_live_object_is_one_request),
 		TEST(test_apply__repair_of_a_deleted_object_looks_first),
 		TEST(test_apply__webhook_that_can_not_dry_run_is_read_instead),
-		TEST(test_apply__busy_server_is_survived),
-		TEST(test_apply__conflict_is_looked_at_once_more),
 		TEST(test_apply__failed_write_lets_its_tier_finish_and_stops_the_next),
 		TEST(test_apply__object_in_a_new_namespace_is_checked_before_its_tier),
 		TEST(test_apply__object_in_a_missing_namespace_is_refused),

@@ -198,6 +198,68 @@ static void test_wait__object_deleted_meanwhile_needs_another_plan(void **state)
 	assert_int_equal(s->outcome.health, HEALTH_MISSING);
 }
 
+/* ---- Busy servers, conflicts ---- */
+
+static void test_wait__busy_server_is_survived(void **state)
+{
+	struct story *s = *state;
+	struct fault busy = {.kind = FAULT_STATUS,
+			     .method = "PATCH",
+			     .times = 20,
+			     .status = 429,
+			     .retry_after = -1};
+	char name[16];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof name, "c%02d", i);
+		story_config(s, name, "1");
+	}
+	apiserver_fault(s->server, &busy);
+	story_run(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
+	assert_int_equal(s->outcome.created, 40);
+}
+
+static void test_wait__conflict_is_looked_at_once_more(void **state)
+{
+	struct story *s = *state;
+	struct fault conflict = {
+		.kind = FAULT_STATUS, .method = "PATCH", .skip = 1, .times = 1, .status = 409};
+
+	story_config(s, "a", "1");
+	apiserver_forget(s->server);
+	apiserver_fault(s->server, &conflict);
+	story_run(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
+	assert_int_equal(s->outcome.created, 1);
+	assert_int_equal(apiserver_seen_count(s->server, "PATCH", NULL), 4);
+	apiserver_clear_faults(s->server);
+	conflict.times = 0;
+	story_config(s, "a", "2");
+	apiserver_fault(s->server, &conflict);
+	story_run(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_CONFLICT);
+	assert_int_equal(s->outcome.failed, 1);
+}
+
+static void test_wait__server_that_goes_away_gets_no_more_writes(void **state)
+{
+	struct story *s = *state;
+	struct fault away = {
+		.kind = FAULT_STATUS, .method = "PATCH", .skip = 100, .status = 500};
+	char name[16];
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "c%02d", i);
+		story_config(s, name, "1");
+	}
+	apiserver_fault(s->server, &away);
+	story_run(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_TRANSIENT);
+	assert_true(story_writes(s) <= 32);
+	assert_int_equal(s->outcome.failed, story_writes(s));
+}
+
 /* ---- Let go ---- */
 
 static void test_wait__owner_decides_when_to_write(void **state)
@@ -271,6 +333,9 @@ int main(void)
 		TEST(test_wait__failed_job_fails_at_once),
 		TEST(test_wait__job_that_ran_and_is_gone_holds_nothing_up),
 		TEST(test_wait__object_deleted_meanwhile_needs_another_plan),
+		TEST(test_wait__busy_server_is_survived),
+		TEST(test_wait__conflict_is_looked_at_once_more),
+		TEST(test_wait__server_that_goes_away_gets_no_more_writes),
 		TEST(test_wait__owner_decides_when_to_write),
 		TEST(test_wait__free_at_any_point_leaks_and_calls_nothing),
 	};
