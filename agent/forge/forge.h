@@ -27,7 +27,7 @@ struct commit_status {
 	const char *context; /* at most 255 bytes */
 	enum commit_state state;
 	const char
-		*description;	/* made safe and cut to the provider's limit (140 characters) */
+		*description;	/* made safe and cut to the provider's limit */
 	const char *target_url; /* or NULL */
 };
 

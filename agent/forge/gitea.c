@@ -5,7 +5,7 @@
  * changed, a new one of the same context takes its place; GET /repos/O/R/commits/SHA/statuses
  * lists them all, at most 50 a page. `sort=recentupdate` counts in seconds and `highestindex`
  * sorts the wrong way round there, so the newest of a page is the one with the highest id.
- * Gitea itself sets no limit on descriptions; 140 characters is what its pages show in a line.
+ * Gitea itself sets no limit on descriptions: 255 characters hold a sentence with file and field.
  */
 #include "forge/forge_int.h"
 
@@ -131,7 +131,7 @@ const struct forge_provider provider_gitea = {
 	.name = "gitea",
 	.headers = (const char *const[]){"Accept: application/json", NULL},
 	.auth_header = "Authorization: token ",
-	.description_max = 140,
+	.description_max = 255,
 	.min_interval_ms = 0,
 	.api_base = api_base,
 	.request = request,

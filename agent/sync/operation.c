@@ -317,6 +317,25 @@ bool app_add_union(struct app *app)
 	return added;
 }
 
+/* The sentence begins with the place in Git that it is about, and ends with how many more. */
+static void name_place(const struct app *app, struct error *err)
+{
+	const struct problems *all = &app->problems;
+
+	for (size_t i = 0; i < all->list.len; i++) {
+		const struct problem *p = &all->list.items[i];
+		if (!*p->file || !text_eq(p->text, err->text))
+			continue;
+		error_wrap(err, "%s:%u", p->file, p->line);
+		if (all->list.len > 1) {
+			size_t n = strlen(err->text);
+			snprintf(err->text + n, sizeof err->text - n, " (and %zu more)",
+				 all->list.len - 1);
+		}
+		return;
+	}
+}
+
 void app_finish_sync(struct app *app)
 {
 	struct error err = app->last.err;
@@ -330,6 +349,7 @@ void app_finish_sync(struct app *app)
 	}
 	app_drop_apply(app);
 	if (err.kind != ERROR_NONE) {
+		name_place(app, &err);
 		app_operation(app, "Failed", err.text);
 		app_fail(app, &err);
 		return;
