@@ -41,10 +41,10 @@ CASES = {
     "removed-api": (OLD_API, "RemovedApi", ["app/bad.yaml", "networking.k8s.io/v1", "1.22"]),
     "missing-namespace": (text(config_map("bad", namespace="no-such-namespace", k="1")),
                           "NamespaceMissing", ["no-such-namespace"]),
-    "no-string": (NO_NUMBER, "Rejected", ["bad", "k"]),
-    "field-value": (text(PORTS), "Rejected", ["Service", "bad", "port", "65535"]),
-    "cross-field": (text(SELECTOR), "Rejected", ["Deployment", "bad", "selector"]),
-    "data-key": (text(LONG_KEY), "Rejected", ["ConfigMap", "bad", "data"]),
+    "no-string": (NO_NUMBER, "Rejected", ["app/bad.yaml:1", "bad", "k"]),
+    "field-value": (text(PORTS), "Rejected", ["app/bad.yaml:1", "Service", "bad", "port", "65535"]),
+    "cross-field": (text(SELECTOR), "Rejected", ["app/bad.yaml:1", "Deployment", "bad", "selector"]),
+    "data-key": (text(LONG_KEY), "Rejected", ["app/bad.yaml:1", "ConfigMap", "bad", "data"]),
 }
 
 
