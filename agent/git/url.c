@@ -74,7 +74,7 @@ static int parse_authority(const char *p, const char *end, struct git_url *u, st
 		return refused(err, "it holds a password, and URLs are shown",
 			       "it without one, and the password in the Secret of the source");
 	for (const char *q = p; q < at; q++)
-		if (!host_char(*q))
+		if (!host_char(*q) || *p == '-')
 			return refused(err, "the user's name in it is not well-formed",
 				       "ssh://git@host/path");
 	u->user = mem_strndup(p, (size_t)(at - p));
