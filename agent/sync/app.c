@@ -284,6 +284,7 @@ void app_free(struct app *app)
 	timer_clear(&app->retry);
 	timer_clear(&app->report_timer);
 	map_clear(&app->dirty);
+	map_clear(&app->drifted);
 	for (size_t i = 0; (e = map_next(&app->fights, &i));)
 		free(e->value);
 	map_clear(&app->fights);

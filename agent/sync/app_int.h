@@ -120,7 +120,8 @@ struct app {
 	struct plan *plan;
 	struct apply *apply;
 	struct outcome last; /* counts of the last finished sync */
-	size_t out_of_sync, waiting, kept;
+	struct map drifted; /* keys of objects that differ and are left so */
+	size_t waiting, kept;
 	bool manual, manual_prune; /* this sync was asked for by hand; it may prune */
 	bool sweep;	 /* what was applied must be looked at once, object by object */
 	bool drift_only; /* target stands applied; what is left to do is drift that must stay */

@@ -119,7 +119,7 @@ static bool commit_words(const struct app *app, const struct summary *s,
 		buf_puts(text, app->operation.message ? app->operation.message : "verified");
 		return app->phase != APP_LOADING;
 	}
-	if (app->drift_only && app->out_of_sync) {
+	if (app->drift_only && app->drifted.len) {
 		*state = COMMIT_PENDING;
 		buf_puts(text, s->text);
 		return !app->spec.automated;

@@ -282,7 +282,8 @@ void app_evaluate(struct app *app)
 	struct verified *v;
 
 	app->failure = (struct error)ERROR_INIT;
-	app->out_of_sync = app->waiting = app->kept = 0;
+	map_clear(&app->drifted);
+	app->waiting = app->kept = 0;
 	app->refusal.code = REFUSAL_NONE;
 	v = find_target(app, &err);
 	if (app->refusal.code != REFUSAL_NONE &&

@@ -83,13 +83,16 @@ static bool repair_one(struct app *app, const char *key, int64_t now)
 	struct desired *d = source_of(app, key);
 	struct error err = ERROR_INIT;
 
-	if (!d ||
-	    plan_repair(d, app->agent->live, &app->state.inventory, &po, key, &app->plan,
-			&err) ||
-	    !app->plan)
+	if (!d || plan_repair(d, app->agent->live, &app->state.inventory, &po, key, &app->plan,
+			      &err))
 		return false;
+	if (!app->plan) {
+		if (d == app->target) /* somebody else put it right */
+			map_remove(&app->drifted, key);
+		return false;
+	}
 	if (!app->spec.self_heal || !may_repair(app, key, now)) {
-		app->out_of_sync++;
+		map_put(&app->drifted, key, app);
 		app->drift_only = true;
 		app_report(app);
 		plan_free(app->plan);
@@ -128,6 +131,8 @@ void app_heal(struct app *app)
 			return;
 		}
 		if (!any) {
+			for (size_t i = 0; (e = map_next(&app->dirty, &i));)
+				map_remove(&app->drifted, e->key);
 			map_clear(&app->dirty);
 			app->drift_seen_us = 0;
 			app_report(app);

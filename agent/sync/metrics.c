@@ -93,7 +93,7 @@ static void put_apps(const struct agent *a, struct buf *out)
 	for (size_t i = 0; (e = map_next(&a->apps, &i));) {
 		const struct app *app = e->value;
 		buf_printf(out, "modelsync_app_out_of_sync{app=\"%s\"} %zu\n", app->key,
-			   app->out_of_sync);
+			   app->drifted.len);
 	}
 }
 

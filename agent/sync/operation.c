@@ -195,7 +195,12 @@ static void count_plan(struct app *app)
 {
 	app->waiting = plan_count_of(app->plan, CHANGE_WAIT);
 	app->kept = plan_count_of(app->plan, CHANGE_KEEP);
-	app->out_of_sync = plan_count(app->plan) - app->waiting - app->kept;
+	map_clear(&app->drifted);
+	for (size_t i = 0; i < plan_count(app->plan); i++) {
+		const struct change *c = plan_at(app->plan, i);
+		if (c->kind != CHANGE_WAIT && c->kind != CHANGE_KEEP)
+			map_put(&app->drifted, c->key, app);
+	}
 	if (app->waiting)
 		agent_rediscover(app->agent);
 }
@@ -354,7 +359,7 @@ void app_finish_sync(struct app *app)
 		app_fail(app, &err);
 		return;
 	}
-	app->out_of_sync = 0; /* what is kept is as wanted, and counted in the status */
+	map_clear(&app->drifted);
 	buf_printf(&text, "%zu created, %zu updated, %zu repaired, %zu pruned",
 		   app->last.created, app->last.updated, app->last.repaired, app->last.pruned);
 	app_operation(app, "Succeeded", text.ptr);

@@ -136,12 +136,12 @@ void app_summarize(const struct app *app, struct summary *s)
 	} else if (s->running) {
 		s->reason = "Progressing";
 		s->text = app->operation.message ? app->operation.message : "";
-	} else if (app->drift_only && app->out_of_sync) {
+	} else if (app->drift_only && app->drifted.len) {
 		s->reason = "OutOfSync";
 		s->text = app->spec.automated ? "objects differ from Git and selfHeal is off"
 					      : "the commit waits: automated sync is off";
 	}
-	s->synced = app->target && !app->out_of_sync && !app->waiting &&
+	s->synced = app->target && !app->drifted.len && !app->waiting &&
 		    app->refusal.code == REFUSAL_NONE && app->failure.kind == ERROR_NONE &&
 		    !s->running && !strcmp(hex, app->state.applied);
 }
@@ -191,7 +191,7 @@ static void set_conditions(struct app *app, const struct summary *s)
 	bool fighting =
 		app->conditions[CONDITION_STALLED].status == 1 &&
 		!strcmp(app->conditions[CONDITION_STALLED].reason, "FightingController") &&
-		app->drift_only && app->out_of_sync;
+		app->drift_only && app->drifted.len;
 	if (stuck)
 		app_condition(app, CONDITION_STALLED, 1, s->reason,
 			      "trying again is pointless until something changes");

@@ -121,7 +121,7 @@ static size_t put_entries(struct arena *a, struct state *s, int index, bool all,
 			continue;
 		buf_reset(&text);
 		inventory_entry_format(e, &text);
-		value_set(a, entries, e->key, value_stringn(a, text.ptr, text.len));
+		value_append(a, entries, e->key, value_stringn(a, text.ptr, text.len));
 		e->dirty = false;
 		n++;
 	}
@@ -130,7 +130,7 @@ static size_t put_entries(struct arena *a, struct state *s, int index, bool all,
 		if ((int)strtol(s->removed.items[i], &key, 10) != index)
 			continue;
 		if (!inventory_get(&s->inventory, key + 1))
-			value_set(a, entries, key + 1, value_null(a));
+			value_append(a, entries, key + 1, value_null(a));
 		n++;
 	}
 	return n;

@@ -103,7 +103,7 @@ static void put_resources(struct arena *a, const struct app *app, struct value *
 		value_set_int(a, summary, names[h], (int64_t)counts[h]);
 	value_set_int(a, summary, "waiting", (int64_t)app->waiting);
 	value_set_int(a, summary, "kept", (int64_t)app->kept);
-	value_set_int(a, summary, "outOfSync", (int64_t)app->out_of_sync);
+	value_set_int(a, summary, "outOfSync", (int64_t)app->drifted.len);
 	value_set(a, status, "resources", list);
 	value_set(a, status, "summary", summary);
 }

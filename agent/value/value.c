@@ -150,9 +150,15 @@ void value_set(struct arena *a, struct value *object, const char *key, struct va
 		m->value = v;
 		return;
 	}
+	value_append(a, object, key, v);
+}
+
+void value_append(struct arena *a, struct value *object, const char *key, struct value *v)
+{
 	size_t len = strlen(key);
+
 	object->object.members = grow(a, object->object.members, object->object.len,
-				      &object->object.cap, sizeof *m);
+				      &object->object.cap, sizeof(struct member));
 	object->object.members[object->object.len++] =
 		(struct member){arena_strndup(a, key, len), (uint32_t)len, v};
 }

@@ -67,6 +67,8 @@ struct value *value_copy(struct arena *a, const struct value *v); /* deep */
 
 /* Changing. set replaces an existing key in place, else appends; push appends. */
 void value_set(struct arena *a, struct value *object, const char *key, struct value *v);
+/* value_set() for a key that is not there yet, without looking: for maps of thousands. */
+void value_append(struct arena *a, struct value *object, const char *key, struct value *v);
 void value_set_string(struct arena *a, struct value *object, const char *key, const char *s);
 void value_set_int(struct arena *a, struct value *object, const char *key, int64_t n);
 void value_push(struct arena *a, struct value *array, struct value *v);
