@@ -145,7 +145,20 @@ static int init_repository(git_repository **out, const char *path)
 	return git_repository_init_ext(out, path, &o);
 }
 
-/* A cache that can't be opened is thrown away and begun anew. */
+/* Everything but the objects, which are checked whenever they are read: refs, configuration. */
+static void drop_refs(const struct fetch *f)
+{
+	static const char *const names[] = {"HEAD", "config", "refs", "packed-refs",
+					    "FETCH_HEAD"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_FREE char *path = mem_printf("%s/repo.git/%s", f->orders.cache, names[i]);
+
+		nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	}
+}
+
+/* A cache that can't be opened is begun anew: first without its refs, then without anything. */
 static int open_cache(struct fetch *f, struct error *err)
 {
 	AUTO_FREE char *path = mem_printf("%s/repo.git", f->orders.cache);
@@ -153,6 +166,10 @@ static int open_cache(struct fetch *f, struct error *err)
 
 	cache_sweep(path);
 	rc = git_repository_open_bare(&f->repo, path);
+	if (rc < 0) {
+		drop_refs(f);
+		rc = init_repository(&f->repo, path);
+	}
 	if (rc < 0) {
 		nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 		rc = init_repository(&f->repo, path);
@@ -366,6 +383,8 @@ int git_fetch_main(int argc, char **argv)
 		rc = run(&f, &err);
 	if (rc < 0)
 		say_error(&err);
+	if (f.remote.cache_fault)
+		drop_refs(&f); /* the next poll finds a good one */
 	clear(&f);
 	return rc < 0 ? 1 : 0;
 }

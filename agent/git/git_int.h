@@ -97,6 +97,7 @@ struct remote {
 	int logins;			   /* credentials are given once only */
 	struct error seen;		   /* said by a callback, better than libgit2's words */
 	unsigned long long bytes, objects; /* received */
+	bool cache_fault; /* it failed on what lies in the cache, not on the remote */
 };
 int remote_connect(struct remote *r, git_repository *repo, struct error *err);
 /* Fetch these refspecs. */

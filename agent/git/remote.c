@@ -149,6 +149,9 @@ static int failed(struct remote *r, int rc, const char *doing, struct error *err
 			*err = r->seen;
 		return -1;
 	}
+	r->cache_fault = e && (e->klass == GIT_ERROR_REFERENCE ||
+			       e->klass == GIT_ERROR_REPOSITORY || e->klass == GIT_ERROR_ODB ||
+			       e->klass == GIT_ERROR_CONFIG || e->klass == GIT_ERROR_ZLIB);
 	if (rc == GIT_ECERTIFICATE)
 		return git_library_error(err, ERROR_DENIED, "CertificateRefused", doing);
 	if (rc == GIT_EAUTH || strstr(text, "status code: 401") ||
