@@ -39,9 +39,7 @@ void state_clear(struct state *s)
 	for (size_t i = 0; i < s->history.len; i++)
 		history_entry_clear(&s->history.items[i]);
 	vec_clear(&s->history);
-	for (size_t i = 0; i < s->removed.len; i++)
-		free(s->removed.items[i]);
-	vec_clear(&s->removed);
+	map_clear(&s->removed);
 	inventory_clear(&s->inventory);
 	memset(s, 0, sizeof *s);
 }
@@ -177,7 +175,8 @@ void state_forget(struct state *s, const char *key)
 
 	if (!e)
 		return;
-	*vec_push(&s->removed) = mem_printf("%d %s", e->piece, key);
+	AUTO_FREE char *removed = mem_printf("%d %s", e->piece, key);
+	map_put(&s->removed, removed, s);
 	s->piece_len[e->piece]--;
 	inventory_remove(&s->inventory, key);
 }

@@ -38,10 +38,11 @@ struct state {
 	/* Set when what was stored can't be read: nothing is decided from half a memory. */
 	struct error broken;
 
-	bool dirty;	     /* the fields above differ from what is stored */
-	int pieces;	     /* SyncState objects that exist */
-	VEC(char *) removed; /* "piece key" of entries to delete from what is stored */
-	int piece_len[64];   /* entries in each piece */
+	bool dirty;	    /* the fields above differ from what is stored */
+	struct map removed; /* "PIECE KEY" of entries to delete from what is stored; see
+			       state_save.c */
+	int pieces;	    /* SyncState objects that exist */
+	int piece_len[64];  /* entries in each piece */
 };
 
 #define STATE_PIECES 64 /* 128,000 entries: more than an application may have */

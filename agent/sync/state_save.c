@@ -32,11 +32,12 @@ struct state_saver {
 	struct timer timer;
 	struct piece pieces[STATE_PIECES];
 	int in_flight;
-	size_t removed_sent; /* the first so many of state->removed are in the running save */
 	bool running, again, failed;
 	struct error err;
 	int64_t delay_ms;
 };
+
+static char sent; /* value of the entries of state->removed that the running save sends */
 
 static void start(struct state_saver *sv);
 
@@ -125,10 +126,11 @@ static size_t put_entries(struct arena *a, struct state *s, int index, bool all,
 		e->dirty = false;
 		n++;
 	}
-	for (size_t i = 0; !all && i < s->removed.len; i++) {
+	for (size_t i = 0; !all && (me = map_next(&s->removed, &i));) {
 		char *key;
-		if ((int)strtol(s->removed.items[i], &key, 10) != index)
+		if ((int)strtol(me->key, &key, 10) != index)
 			continue;
+		me->value = &sent;
 		if (!inventory_get(&s->inventory, key + 1))
 			value_append(a, entries, key + 1, value_null(a));
 		n++;
@@ -142,8 +144,8 @@ static bool piece_differs(const struct state *s, int index)
 
 	if (!index && (s->dirty || !s->pieces))
 		return true;
-	for (size_t i = 0; i < s->removed.len; i++)
-		if (atoi(s->removed.items[i]) == index)
+	for (size_t i = 0; (me = map_next(&s->removed, &i));)
+		if (atoi(me->key) == index)
 			return true;
 	for (size_t i = 0; (me = map_next(&s->inventory.entries, &i));) {
 		struct inventory_entry *e = me->value;
@@ -166,13 +168,16 @@ bool state_unsaved(const struct state *s)
 }
 
 /* What a finished save removed need not be removed again. */
-static void drop_removed(struct state *s, size_t n)
+static void drop_removed(struct state *s)
 {
-	for (size_t i = 0; i < n; i++)
-		free(s->removed.items[i]);
-	memmove(s->removed.items, s->removed.items + n,
-		(s->removed.len - n) * sizeof *s->removed.items);
-	s->removed.len -= n;
+	struct map left = MAP_INIT;
+	struct map_entry *me;
+
+	for (size_t i = 0; (me = map_next(&s->removed, &i));)
+		if (me->value != &sent)
+			map_put(&left, me->key, s);
+	map_clear(&s->removed);
+	s->removed = left;
 }
 
 static void finish(struct state_saver *sv)
@@ -181,8 +186,7 @@ static void finish(struct state_saver *sv)
 
 	sv->running = false;
 	if (!sv->failed)
-		drop_removed(sv->state, sv->removed_sent);
-	sv->removed_sent = 0;
+		drop_removed(sv->state);
 	if (sv->failed && err.kind == ERROR_TRANSIENT) {
 		sv->delay_ms = sv->delay_ms ? sv->delay_ms * 2 : RETRY_FIRST_MS;
 		if (sv->delay_ms > RETRY_MOST_MS)
@@ -313,7 +317,6 @@ static void start(struct state_saver *sv)
 	for (int i = 0; i <= most; i++)
 		if (piece_differs(s, i) || i > s->pieces)
 			send_piece(sv, kind, i);
-	sv->removed_sent = s->removed.len;
 	if (!--sv->in_flight)
 		finish(sv);
 }
