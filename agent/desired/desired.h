@@ -44,13 +44,12 @@ struct desired_object {
 struct problem {
 	const char *file;      /* or "" */
 	uint32_t line, column; /* 0: unknown */
-	const char *
-		reason; /* static: YamlInvalid, DuplicateObject, RemovedApi, NotAnObject, ... */
-	const char *text; /* one sentence: seen, wanted, what to do */
+	const char *reason;    /* static: YamlInvalid, DuplicateObject, RemovedApi, ... */
+	const char *text;      /* one sentence: seen, wanted, what to do */
 };
-struct problems { /* zero-initialised is empty */
-	VEC(struct problem)
-	list; /* in order of file and line; at most 100, then one that says so */
+/* In order of file and line; at most 100, then one that says so. Zero-initialised is empty. */
+struct problems {
+	VEC(struct problem) list;
 	struct arena *arena;
 };
 #define PROBLEMS_MAX 100
@@ -80,7 +79,8 @@ struct kind_source {
 struct desired;
 
 /*
- * `previous` (may be NULL) of the same application saves parsing files that did not change.
+ * `previous` (may be NULL) of the same application saves parsing files that did not change; it
+ * may be freed afterwards. A new generation of `kinds` costs only the files whose kinds differ.
  * Files that are no .yaml, .yml or .json are left alone. 0: *out owned by the caller and holds
  * a reference to `v`. -1: problems filled (never empty).
  */
@@ -125,8 +125,7 @@ int kind_tier(const char *group, const char *kind);
  * instead, or NULL. */
 const char *kind_replacement(const char *group, const char *version, const char *kind);
 
-/* ---- For `modelsync check`: the same reading of a folder on disk, no commit, no cluster ----
- */
+/* ---- For `modelsync check`: the same reading of a folder on disk ---- */
 
 struct manifests_count {
 	size_t files, objects;

@@ -40,8 +40,7 @@ int desired_make_from(const struct tree_source *source, const struct desired_spe
 struct reading {
 	const struct desired_spec *spec;
 	const struct kind_source *kinds;
-	bool no_cluster; /* `check`: what only an Application or a cluster knows is no problem
-			  */
+	bool no_cluster; /* `check`: what only an Application knows is no problem */
 	struct problems *problems;
 	struct arena *arena; /* strings of rows and files */
 	struct map interned;
