@@ -26,9 +26,8 @@ struct commit_status {
 	const char *commit;  /* 40 hex digits */
 	const char *context; /* at most 255 bytes */
 	enum commit_state state;
-	const char
-		*description;	/* made safe and cut to the provider's limit */
-	const char *target_url; /* or NULL */
+	const char *description; /* made safe and cut to the provider's limit */
+	const char *target_url;	 /* or NULL */
 };
 
 struct forge_options {

@@ -5,7 +5,8 @@
  * changed, a new one of the same context takes its place; GET /repos/O/R/commits/SHA/statuses
  * lists them all, at most 50 a page. `sort=recentupdate` counts in seconds and `highestindex`
  * sorts the wrong way round there, so the newest of a page is the one with the highest id.
- * Gitea itself sets no limit on descriptions: 255 characters hold a sentence with file and field.
+ * Gitea itself sets no limit on descriptions: 255 characters hold a sentence with file and
+ * field.
  */
 #include "forge/forge_int.h"
 
