@@ -171,6 +171,7 @@ void app_finish_repair(struct app *app);
 /* report.c: what happened, in one truth for status, conditions, events and commit status. */
 struct summary {
 	bool synced;
+	bool current; /* the target is the newest head: not an older one that is held or healed */
 	const char *reason; /* "" when all is well */
 	const char *text;
 	enum health health;

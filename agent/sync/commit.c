@@ -114,7 +114,9 @@ static bool commit_words(const struct app *app, const struct summary *s,
 		buf_printf(text, "waiting: %s", app->failure.text);
 		return app->has_head;
 	}
-	if (s->running || !app->target) {
+	if (!s->current)
+		return false; /* what stands applied is another commit: this one is not judged yet */
+	if (s->running) {
 		*state = COMMIT_PENDING;
 		buf_puts(text, app->operation.message ? app->operation.message : "verified");
 		return app->phase != APP_LOADING;

@@ -114,6 +114,8 @@ void app_summarize(const struct app *app, struct summary *s)
 	if (app->target) {
 		s->health = desired_health(app->target, app->agent->live, s->why);
 		object_id_hex(verified_commit(desired_verified(app->target)), hex);
+		s->current = app->has_head &&
+			     object_id_eq(&app->head, verified_commit(desired_verified(app->target)));
 	}
 	if (app->spec_err.kind != ERROR_NONE) {
 		s->reason = error_code(&app->spec_err);
@@ -141,7 +143,7 @@ void app_summarize(const struct app *app, struct summary *s)
 		s->text = app->spec.automated ? "objects differ from Git and selfHeal is off"
 					      : "the commit waits: automated sync is off";
 	}
-	s->synced = app->target && !app->drifted.len && !app->waiting &&
+	s->synced = s->current && !app->drifted.len && !app->waiting &&
 		    app->refusal.code == REFUSAL_NONE && app->failure.kind == ERROR_NONE &&
 		    !s->running && !strcmp(hex, app->state.applied);
 }

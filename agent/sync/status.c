@@ -144,11 +144,10 @@ struct value *app_status_value(struct arena *a, const struct app *app, const str
 	struct value *status = value_object(a), *sync = value_object(a),
 		     *health = value_object(a);
 	char hex[OBJECT_ID_HEX];
-	bool known = app->target || app->has_head;
 
 	value_set_int(a, status, "observedGeneration", app->generation);
 	value_set_string(a, sync, "status",
-			 !known	     ? "Unknown"
+			 !app->has_head	     ? "Unknown"
 			 : s->synced ? "Synced"
 				     : "OutOfSync");
 	value_set(a, sync, "revision",
