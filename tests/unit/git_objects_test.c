@@ -1,4 +1,5 @@
-/* Ids, the object database, raw trees, walks and differences, on real and on hostile objects. */
+/* Ids, the object database, raw trees, walks and differences, on real and on hostile objects.
+ */
 #include "test.h"
 
 #include "git/git_int.h"
@@ -30,7 +31,8 @@ static struct odb *open_objects(struct fixture *f)
 static void test_object_id__forty_lower_case_digits(void **state)
 {
 	static const char *const bad[] = {
-		"", "4b825dc642cb6eb9a060e54bf8d69288fbee490",
+		"",
+		"4b825dc642cb6eb9a060e54bf8d69288fbee490",
 		"4b825dc642cb6eb9a060e54bf8d69288fbee49040",
 		"4B825DC642CB6EB9A060E54BF8D69288FBEE4904",
 		"4b825dc642cb6eb9a060e54bf8d69288fbee490g",
@@ -39,7 +41,8 @@ static void test_object_id__forty_lower_case_digits(void **state)
 	char hex[OBJECT_ID_HEX];
 
 	assert_int_equal(object_id_parse("4b825dc642cb6eb9a060e54bf8d69288fbee4904", &id), 0);
-	assert_string_equal(object_id_hex(&id, hex), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
+	assert_string_equal(object_id_hex(&id, hex),
+			    "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_row(object_id_parse(bad[i], &id) < 0, bad[i]);
 }
@@ -96,12 +99,13 @@ static void test_odb__content_that_does_not_give_its_id_is_refused(void **state)
 	b = fixture_id(f, "HEAD:b");
 	object_id_hex(&a, ha);
 	object_id_hex(&b, hb);
-	fixture_sh(f, "cp -f .git/objects/%.2s/%s .git/objects/%.2s/%s", ha, ha + 2, hb, hb + 2);
+	fixture_sh(f, "cp -f .git/objects/%.2s/%s .git/objects/%.2s/%s", ha, ha + 2, hb,
+		   hb + 2);
 	odb = open_objects(f);
 	assert_int_equal(odb_read(odb, &b, OBJECT_BLOB, 99, &out, &err), -1);
 	assert_string_equal(error_code(&err), "ObjectCorrupt");
-	fixture_sh(f, "chmod u+w .git/objects/%.2s/%s && echo x > .git/objects/%.2s/%s", ha, ha + 2, ha,
-		   ha + 2);
+	fixture_sh(f, "chmod u+w .git/objects/%.2s/%s && echo x > .git/objects/%.2s/%s", ha,
+		   ha + 2, ha, ha + 2);
 	odb_rest(odb);
 	assert_int_equal(odb_read(odb, &a, OBJECT_BLOB, 99, &out, &err), -1);
 	assert_int_equal(out.len, 0);
@@ -115,8 +119,10 @@ static void test_odb__alternates_of_the_cache_do_not_count(void **state)
 	AUTO_FREE char *dir = mem_printf("%s/other.git/objects", f->dir);
 	struct odb *bare, *local;
 
-	fixture_sh(f, "git init -q --bare ../other.git && "
-		      "echo %s/.git/objects > ../other.git/objects/info/alternates", f->work);
+	fixture_sh(f,
+		   "git init -q --bare ../other.git && "
+		   "echo %s/.git/objects > ../other.git/objects/info/alternates",
+		   f->work);
 	assert_int_equal(odb_open(dir, &bare, NULL), 0);
 	assert_int_equal(odb_open_local(dir, &local, NULL), 0);
 	assert_false(odb_has(bare, &id));
@@ -138,11 +144,17 @@ static void test_raw_tree__strict_grammar(void **state)
 	} rows[] = {
 #define ROW(n, b, w) {n, b, sizeof(b) - 1, w}
 		ROW("empty", "", NULL),
-		ROW("kinds", "100644 a\0" ID "100755 b\0" ID "40000 c\0" ID "120000 d\0" ID
-			     "160000 e\0" ID, NULL),
-		ROW("file before folder of longer name", "100644 a.b\0" ID "40000 a\0" ID, NULL),
+		ROW("kinds",
+		    "100644 a\0" ID "100755 b\0" ID "40000 c\0" ID "120000 d\0" ID
+		    "160000 e\0" ID,
+		    NULL),
+		ROW("file before folder of longer name", "100644 a.b\0" ID "40000 a\0" ID,
+		    NULL),
 		ROW("control characters", "100644 a\nb\0" ID, NULL),
-		ROW("cut id", "100644 a\0" "0123456789", "cut short"),
+		ROW("cut id",
+		    "100644 a\0"
+		    "0123456789",
+		    "cut short"),
 		ROW("no NUL", "100644 a", "cut short"),
 		ROW("no space", "100644", "cut short"),
 		ROW("padded mode", "040000 a\0" ID, "mode"),
@@ -157,9 +169,11 @@ static void test_raw_tree__strict_grammar(void **state)
 		ROW("git~1", "40000 GIT~1\0" ID, "own folder"),
 		ROW("twice", "100644 a\0" ID "100644 a\0" ID, "out of order"),
 		ROW("out of order", "100644 b\0" ID "100644 a\0" ID, "out of order"),
-		ROW("folder sorted as a file", "40000 a\0" ID "100644 a.b\0" ID, "out of order"),
+		ROW("folder sorted as a file", "40000 a\0" ID "100644 a.b\0" ID,
+		    "out of order"),
 		ROW("file and folder, neighbours", "100644 a\0" ID "40000 a\0" ID, "twice"),
-		ROW("file and folder, apart", "100644 a\0" ID "100644 a.b\0" ID "40000 a\0" ID, "twice"),
+		ROW("file and folder, apart", "100644 a\0" ID "100644 a.b\0" ID "40000 a\0" ID,
+		    "twice"),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -265,7 +279,8 @@ static struct object_id nest(struct fixture *f, int depth, const char *name)
 }
 
 /* A folder with `n` entries that are all the same, wide times deep. */
-static struct object_id wide(struct fixture *f, int n, const struct object_id *of, const char *mode)
+static struct object_id wide(struct fixture *f, int n, const struct object_id *of,
+			     const char *mode)
 {
 	AUTO(buf) raw = BUF_INIT;
 
@@ -332,18 +347,21 @@ static void test_diff__says_what_git_says(void **state)
 	AUTO(buf) seen = BUF_INIT;
 	AUTO_FREE char *wanted = NULL;
 
-	fixture_sh(f, "mkdir -p d/e g && touch a b d/1 d/e/2 g/3 same && echo x > c && git add . && "
-		      "git commit -q -m 1");
+	fixture_sh(
+		f,
+		"mkdir -p d/e g && touch a b d/1 d/e/2 g/3 same && echo x > c && git add . && "
+		"git commit -q -m 1");
 	old_tree = fixture_id(f, "HEAD^{tree}");
-	fixture_sh(f, "git rm -q -r d/e b && echo y > c && chmod +x a && git rm -q -r g && echo z > g && "
+	fixture_sh(f, "git rm -q -r d/e b && echo y > c && chmod +x a && git rm -q -r g && "
+		      "echo z > g && "
 		      "mkdir b && echo w > b/4 && git add . && git commit -q -m 2");
 	new_tree = fixture_id(f, "HEAD^{tree}");
 	odb = open_objects(f);
 	assert_int_equal(odb_diff(odb, &old_tree, &new_tree, list, &seen, NULL), 0);
-	wanted = fixture_out(f, "git diff-tree -r --no-renames HEAD~1 HEAD | "
-				"awk '{sub(/^0+/, \"\", $2); print ($2 == \"\" ? 0 : $2), $6}' | sort");
-	AUTO_FREE char *sorted =
-		fixture_out(f, "sort <<'EOF'\n%sEOF\n", seen.ptr);
+	wanted = fixture_out(
+		f, "git diff-tree -r --no-renames HEAD~1 HEAD | "
+		   "awk '{sub(/^0+/, \"\", $2); print ($2 == \"\" ? 0 : $2), $6}' | sort");
+	AUTO_FREE char *sorted = fixture_out(f, "sort <<'EOF'\n%sEOF\n", seen.ptr);
 	assert_string_equal(sorted, wanted);
 	buf_reset(&seen);
 	assert_int_equal(odb_diff(odb, &new_tree, &new_tree, list, &seen, NULL), 0);
@@ -358,7 +376,8 @@ static void test_revision_local__branches_tags_ids(void **state)
 {
 	struct fixture *f = *state;
 	struct object_id commit = fixture_commit(f, "a");
-	static const char *const specs[] = {"HEAD", "main", "v1", "v2", "refs/heads/main", "HEAD^0"};
+	static const char *const specs[] = {"HEAD",  "main", "v1", "v2", "refs/heads/main",
+					    "HEAD^0"};
 	struct revision *r = NULL;
 	struct error err = ERROR_INIT;
 	char hex[OBJECT_ID_HEX];

@@ -1,5 +1,5 @@
-/* Polling for real: this program is its own child (git-fetch). Remotes are folders, an sshd, and
- * HTTP servers that stall, refuse and redirect. */
+/* Polling for real: this program is its own child (git-fetch). Remotes are folders, an sshd,
+ * and HTTP servers that stall, refuse and redirect. */
 #include "test.h"
 
 #include <event2/buffer.h>
@@ -122,8 +122,9 @@ static void test_poll__branch_tag_head_and_id(void **state)
 	assert_no_target(p, "main", "NotPolled");
 	assert_int_equal(repo_last_contact_ms(p->repo), 0);
 	object_id_hex(&old, hex);
-	const char *const wants[] = {"main", "HEAD", "v1", "light", "feature/x", "both", "none",
-				     "refs/tags/both", hex};
+	const char *const wants[] = {"main",  "HEAD",		"v1",
+				     "light", "feature/x",	"both",
+				     "none",  "refs/tags/both", hex};
 
 	for (size_t i = 0; i < ARRAY_LEN(wants); i++)
 		repo_want(p->repo, wants[i]);
@@ -186,7 +187,8 @@ static void test_poll__branch_gives_way_to_a_folder_of_branches(void **state)
 	repo_want(p->repo, "x/y");
 	poll_good(p);
 	assert_target(p, "x", "main");
-	fixture_sh(&p->f, "git branch -D x && git commit -q --allow-empty -m z && git branch x/y");
+	fixture_sh(&p->f,
+		   "git branch -D x && git commit -q --allow-empty -m z && git branch x/y");
 	poll_good(p);
 	assert_target(p, "x/y", "main");
 	poll_good(p);
@@ -305,10 +307,10 @@ static void test_repo__urls_are_checked_before_anything_runs(void **state)
 static void fetch(struct poll *p, const char *more, struct child_result *r)
 {
 	const char *argv[] = {"/proc/self/exe", "git-fetch", NULL};
-	AUTO_FREE char *orders =
-		mem_printf("{\"url\":\"%s\",\"cache\":\"%s\",\"allowFile\":true,\"want\":[\"main\"],"
-			   "\"deadlineMs\":20000%s}",
-			   p->url, p->cache, more);
+	AUTO_FREE char *orders = mem_printf(
+		"{\"url\":\"%s\",\"cache\":\"%s\",\"allowFile\":true,\"want\":[\"main\"],"
+		"\"deadlineMs\":20000%s}",
+		p->url, p->cache, more);
 	struct child_options o = {.argv = argv,
 				  .stdin_data = orders,
 				  .stdin_len = strlen(orders),
@@ -324,7 +326,8 @@ static void test_fetch__packs_have_a_cap(void **state)
 	struct poll *p = *state;
 	struct child_result r;
 
-	fixture_sh(&p->f, "head -c 300000 /dev/urandom > big && git add big && git commit -q -m big");
+	fixture_sh(&p->f,
+		   "head -c 300000 /dev/urandom > big && git add big && git commit -q -m big");
 	fetch(p, ",\"packMax\":200000", &r);
 	if (!strstr(r.out.ptr, "PackTooLarge"))
 		fail_msg("%s", r.out.ptr);
@@ -363,7 +366,8 @@ static int try_fence(struct poll *p)
 	fd = open(inside, O_WRONLY | O_CREAT, 0600);
 	if (fd < 0 || write(fd, "x", 1) != 1)
 		return 2;
-	if (ftruncate(fd, 2 << 20) == 0 || lseek(fd, 2 << 20, SEEK_SET) < 0 || write(fd, "x", 1) == 1)
+	if (ftruncate(fd, 2 << 20) == 0 || lseek(fd, 2 << 20, SEEK_SET) < 0 ||
+	    write(fd, "x", 1) == 1)
 		return 3;
 	if (abi == 0)
 		return 77;
@@ -398,7 +402,8 @@ static void test_fence__writes_only_the_cache_reads_no_secret_runs_nothing(void 
 static void test_poll__server_that_stalls_is_left_at_the_deadline(void **state)
 {
 	struct poll *p = *state;
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof at;
 	int s = socket(AF_INET, SOCK_STREAM, 0);
 	int64_t began = clock_mono_ms();
@@ -447,7 +452,8 @@ static void http_start(struct poll *p, struct http *h, int answer)
 	*h = (struct http){.server = evhttp_new(loop_base(p->loop)), .answer = answer};
 	evhttp_set_gencb(h->server, on_request, h);
 	s = evhttp_bind_socket_with_handle(h->server, "127.0.0.1", 0);
-	assert_int_equal(getsockname(evhttp_bound_socket_get_fd(s), (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(
+		getsockname(evhttp_bound_socket_get_fd(s), (struct sockaddr *)&at, &len), 0);
 	h->port = ntohs(at.sin_port);
 }
 
@@ -494,7 +500,8 @@ static void test_poll__redirects_are_not_followed(void **state)
 
 static int free_port(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof at;
 	int s = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -513,18 +520,23 @@ static bool sshd_start(struct poll *p, int port)
 		return false;
 	if (getuid() == 0)
 		mkdir("/run/sshd", 0755);
-	fixture_sh(f, "ssh-keygen -q -t ed25519 -N '' -f ../host_ed && "
-		      "ssh-keygen -q -t ecdsa -N '' -f ../host_ec && cp ../bob.pub ../authorized && "
-		      "printf 'Port %d\\nListenAddress 127.0.0.1\\nHostKey %s/host_ed\\n"
-		      "HostKey %s/host_ec\\nAuthorizedKeysFile %s/authorized\\nUsePAM no\\n"
-		      "StrictModes no\\nPidFile %s/sshd.pid\\nPermitRootLogin yes\\n"
-		      "PasswordAuthentication no\\n' > ../sshd_config",
-		   port, f->dir, f->dir, f->dir, f->dir);
-	fixture_sh(f, "/usr/sbin/sshd -f %s/sshd_config -E %s/sshd.log && for i in 1 2 3 4 5 6 7 8 9; do "
-		      "ssh-keyscan -p %d 127.0.0.1 > ../scan; test -s ../scan && break; sleep 0.1; done; "
-		      "grep -q ed25519 ../scan && grep ed25519 ../scan > ../known_ed && "
-		      "grep ecdsa ../scan > ../known_ec && cp ../known_ed ../known_hash && "
-		      "ssh-keygen -q -H -f ../known_hash && rm -f ../known_hash.old",
+	fixture_sh(
+		f,
+		"ssh-keygen -q -t ed25519 -N '' -f ../host_ed && "
+		"ssh-keygen -q -t ecdsa -N '' -f ../host_ec && cp ../bob.pub ../authorized && "
+		"printf 'Port %d\\nListenAddress 127.0.0.1\\nHostKey %s/host_ed\\n"
+		"HostKey %s/host_ec\\nAuthorizedKeysFile %s/authorized\\nUsePAM no\\n"
+		"StrictModes no\\nPidFile %s/sshd.pid\\nPermitRootLogin yes\\n"
+		"PasswordAuthentication no\\n' > ../sshd_config",
+		port, f->dir, f->dir, f->dir, f->dir);
+	fixture_sh(f,
+		   "/usr/sbin/sshd -f %s/sshd_config -E %s/sshd.log && for i in 1 2 3 4 5 6 7 "
+		   "8 9; do "
+		   "ssh-keyscan -p %d 127.0.0.1 > ../scan; test -s ../scan && break; sleep "
+		   "0.1; done; "
+		   "grep -q ed25519 ../scan && grep ed25519 ../scan > ../known_ed && "
+		   "grep ecdsa ../scan > ../known_ec && cp ../known_ed ../known_hash && "
+		   "ssh-keygen -q -H -f ../known_hash && rm -f ../known_hash.old",
 		   f->dir, f->dir, port);
 	return true;
 }
@@ -539,7 +551,8 @@ static void assert_ssh(struct poll *p, const char *key, const char *known, const
 	AUTO_FREE char *key_text = fixture_out(&p->f, "cat ../%s; echo", key);
 	AUTO_FREE char *known_text = fixture_out(&p->f, "cat ../%s", known);
 
-	open_repo(p, (struct repo_options){.ssh_private_key = key_text, .known_hosts = known_text});
+	open_repo(p, (struct repo_options){.ssh_private_key = key_text,
+					   .known_hosts = known_text});
 	repo_want(p->repo, "main");
 	poll_once(p);
 	if (strcmp(p->err.kind ? error_code(&p->err) : "", reason) != 0)
@@ -566,13 +579,15 @@ static void test_poll__ssh_with_pinned_host(void **state)
 	assert_ssh(p, "bob", "known_ec", "");
 	assert_ssh(p, "bob", "known_hash", "");
 	/* another key at that address, nothing about it, a key it does not know */
-	fixture_sh(&p->f, "sed \"s|ssh-ed25519 .*|$(cut -d' ' -f1,2 ../alice.pub)|\" ../known_ed > "
-			  "../known_other && echo '# none' > ../known_none");
+	fixture_sh(&p->f,
+		   "sed \"s|ssh-ed25519 .*|$(cut -d' ' -f1,2 ../alice.pub)|\" ../known_ed > "
+		   "../known_other && echo '# none' > ../known_none");
 	assert_ssh(p, "bob", "known_other", "HostKeyMismatch");
 	assert_int_equal(p->err.kind, ERROR_DENIED);
 	assert_ssh(p, "bob", "known_none", "HostKeyMismatch");
 	assert_ssh(p, "mallory", "known_ed", "GitAuth");
-	fixture_sh(&p->f, "grep -q 'Connection from\\|Accepted publickey\\|Connection closed' ../sshd.log");
+	fixture_sh(&p->f, "grep -q 'Connection from\\|Accepted publickey\\|Connection closed' "
+			  "../sshd.log");
 	sshd_stop(p);
 	poll_once(p);
 	assert_string_equal(error_code(&p->err), "FetchFailed");

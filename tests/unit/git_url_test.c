@@ -3,7 +3,6 @@
 
 #include "git/git_int.h"
 
-
 static void test_url__well_formed_ones_are_split(void **state)
 {
 	static const struct {
@@ -19,7 +18,8 @@ static void test_url__well_formed_ones_are_split(void **state)
 		{"https://[2001:db8::1]:443/r", URL_HTTPS, NULL, "2001:db8::1", 443, "/r"},
 		{"ssh://git@h/r", URL_SSH, "git", "h", 0, "/r"},
 		{"ssh://git@h:2222/~me/r", URL_SSH, "git", "h", 2222, "/~me/r"},
-		{"git@github.com:team/repo.git", URL_SSH, "git", "github.com", 0, "team/repo.git"},
+		{"git@github.com:team/repo.git", URL_SSH, "git", "github.com", 0,
+		 "team/repo.git"},
 		{"h:/srv/r", URL_SSH, NULL, "h", 0, "/srv/r"},
 		{"http://127.0.0.1:3000/r", URL_HTTP, NULL, "127.0.0.1", 3000, "/r"},
 		{"file:///srv/git/r", URL_FILE, NULL, NULL, 0, "/srv/git/r"},
@@ -86,7 +86,8 @@ static void test_url__others_are_refused_and_show_no_password(void **state)
 		assert_int_equal(err.kind, ERROR_INVALID);
 		assert_null(strstr(err.text, "hunter2"));
 		if (!strstr(err.text, one) && !(two && strstr(err.text, two + 1)))
-			fail_msg("%s: seen \"%s\", wanted \"%s\"", rows[i].url, err.text, rows[i].why);
+			fail_msg("%s: seen \"%s\", wanted \"%s\"", rows[i].url, err.text,
+				 rows[i].why);
 	}
 }
 
@@ -114,8 +115,10 @@ static void test_known_hosts__pins_by_host_port_and_key(void **state)
 		{"h ssh-ed25519 " KEY_A, "h", 2222, HOST_KEY_UNKNOWN},
 		{"[h]:2222 ssh-ed25519 " KEY_A, "h", 2222, HOST_KEY_MATCHES},
 		{"[h]:2222 ssh-ed25519 " KEY_A, "h", 22, HOST_KEY_UNKNOWN},
-		{"@revoked h ssh-ed25519 " KEY_A "\nh ssh-ed25519 " KEY_A, "h", 0, HOST_KEY_REVOKED},
-		{"h ssh-ed25519 " KEY_A "\n@revoked * ssh-ed25519 " KEY_A, "h", 0, HOST_KEY_REVOKED},
+		{"@revoked h ssh-ed25519 " KEY_A "\nh ssh-ed25519 " KEY_A, "h", 0,
+		 HOST_KEY_REVOKED},
+		{"h ssh-ed25519 " KEY_A "\n@revoked * ssh-ed25519 " KEY_A, "h", 0,
+		 HOST_KEY_REVOKED},
 		{"@revoked h ssh-ed25519 " KEY_B, "h", 0, HOST_KEY_UNKNOWN},
 		{"@cert-authority h ssh-ed25519 " KEY_A, "h", 0, HOST_KEY_UNKNOWN},
 		{"h ssh-ed25519", "h", 0, HOST_KEY_UNKNOWN},

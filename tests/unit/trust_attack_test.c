@@ -56,7 +56,8 @@ static int clear(void **state)
 static enum refusal_code judge_raw(const struct policy *p, const char *raw, size_t len,
 				   struct refusal *r)
 {
-	struct judge j = {.policy = p, .now_ms = clock_now_ms(), .first_seen_ms = clock_now_ms()};
+	struct judge j = {
+		.policy = p, .now_ms = clock_now_ms(), .first_seen_ms = clock_now_ms()};
 	struct object_id id = {{0}};
 	struct signature s;
 	struct commit c;
@@ -75,7 +76,8 @@ static bool git_accepts(struct fixture *f, const struct object_id *id)
 	char hex[OBJECT_ID_HEX];
 
 	object_id_hex(id, hex);
-	return fixture_try(f, "git verify-commit %s && git hash-object -t commit --stdin < ../raw",
+	return fixture_try(f,
+			   "git verify-commit %s && git hash-object -t commit --stdin < ../raw",
 			   hex) == 0;
 }
 
@@ -95,11 +97,15 @@ static const struct shape shapes[] = {
 	{.name = "before encoding", .code = REFUSAL_NONE, .tail = "encoding UTF-8\n\nm\n"},
 	{.name = "namespace file", .code = REFUSAL_BAD_NAMESPACE, .how = {.ns = "file"}},
 	{.name = "reserved filled", .code = REFUSAL_MALFORMED_COMMIT, .how = {.reserved = "x"}},
-	{.name = "bytes behind the blob", .code = REFUSAL_MALFORMED_COMMIT, .how = {.tail = "x"}},
+	{.name = "bytes behind the blob",
+	 .code = REFUSAL_MALFORMED_COMMIT,
+	 .how = {.tail = "x"}},
 	{.name = "bytes behind END",
 	 .code = REFUSAL_MALFORMED_COMMIT,
 	 .how = {.end = " -----END SSH SIGNATURE-----\n junk"}},
-	{.name = "message changed after signing", .code = REFUSAL_BAD_SIGNATURE, .append = "more\n"},
+	{.name = "message changed after signing",
+	 .code = REFUSAL_BAD_SIGNATURE,
+	 .append = "more\n"},
 	{.name = "NUL and junk appended",
 	 .code = REFUSAL_MALFORMED_COMMIT,
 	 .nul = true,
@@ -108,8 +114,12 @@ static const struct shape shapes[] = {
 	{.name = "extra gpgsig-sha256",
 	 .code = REFUSAL_MALFORMED_COMMIT,
 	 .after = "gpgsig-sha256 x\n"},
-	{.name = "garbage gpgsig after", .code = REFUSAL_MALFORMED_COMMIT, .after = "gpgsig x\n"},
-	{.name = "garbage gpgsig before", .code = REFUSAL_MALFORMED_COMMIT, .before = "gpgsig x\n"},
+	{.name = "garbage gpgsig after",
+	 .code = REFUSAL_MALFORMED_COMMIT,
+	 .after = "gpgsig x\n"},
+	{.name = "garbage gpgsig before",
+	 .code = REFUSAL_MALFORMED_COMMIT,
+	 .before = "gpgsig x\n"},
 	{.name = "unsigned header added", .code = REFUSAL_BAD_SIGNATURE, .after = "x y\n"},
 	{.name = "two trees, both signed",
 	 .code = REFUSAL_MALFORMED_COMMIT,
@@ -158,8 +168,8 @@ static void test_attack__shapes_that_git_or_libgit2_may_take(void **state)
 
 		build(a, &shapes[i], &raw);
 		id = fixture_write(&a->f, "commit", &raw);
-		if (check_as(&a->f, object_id_hex(&id, hex), NULL, a->policy, clock_now_ms(), 0, &r,
-			     NULL) != shapes[i].code)
+		if (check_as(&a->f, object_id_hex(&id, hex), NULL, a->policy, clock_now_ms(), 0,
+			     &r, NULL) != shapes[i].code)
 			fail_msg("%s: seen %s", shapes[i].name, r.text);
 		if (shapes[i].code == REFUSAL_NONE)
 			assert_row(git_accepts(&a->f, &id), shapes[i].name);
@@ -205,7 +215,8 @@ static void test_attack__keys_of_other_kinds_are_refused_by_name(void **state)
 		{"ssh-keygen -q -t ecdsa -b 521 -N '' -f ../other", "nistp521"},
 		{"ssh-keygen -q -t ed25519 -N '' -f ../ca && "
 		 "ssh-keygen -q -t ed25519 -N '' -f ../other && "
-		 "ssh-keygen -q -s ../ca -I x -n alice ../other.pub && mv ../other-cert.pub ../other.pub",
+		 "ssh-keygen -q -s ../ca -I x -n alice ../other.pub && mv ../other-cert.pub "
+		 "../other.pub",
 		 "certificates"},
 	};
 	struct attack *a = *state;
@@ -214,10 +225,14 @@ static void test_attack__keys_of_other_kinds_are_refused_by_name(void **state)
 		struct refusal r;
 
 		fixture_sh(&a->f, "rm -f ../other*; %s", rows[i].make);
-		fixture_sh(&a->f, "git checkout -q --orphan o%zu && git -c user.signingkey=../other.pub "
-				  "commit -q --allow-empty -m x", i);
-		assert_int_equal(check_as(&a->f, "HEAD", NULL, a->policy, clock_now_ms(), 0, &r, NULL),
-				 REFUSAL_UNSUPPORTED_SIGNATURE);
+		fixture_sh(
+			&a->f,
+			"git checkout -q --orphan o%zu && git -c user.signingkey=../other.pub "
+			"commit -q --allow-empty -m x",
+			i);
+		assert_int_equal(
+			check_as(&a->f, "HEAD", NULL, a->policy, clock_now_ms(), 0, &r, NULL),
+			REFUSAL_UNSUPPORTED_SIGNATURE);
 		if (!strstr(r.text, rows[i].name))
 			fail_msg("seen \"%s\", wanted %s in it", r.text, rows[i].name);
 	}
@@ -246,9 +261,12 @@ static void test_attack__every_byte_of_ten_commits_flipped_none_accepted(void **
 
 		fixture_commit(&a->f, i % 2 ? "a" : "b");
 		if (i % 3 == 2)
-			fixture_sh(&a->f, "git checkout -q -b s%d HEAD~1 && "
-					  "git commit -q --allow-empty -m s && git checkout -q main && "
-					  "git merge -q -m m s%d", i, i);
+			fixture_sh(
+				&a->f,
+				"git checkout -q -b s%d HEAD~1 && "
+				"git commit -q --allow-empty -m s && git checkout -q main && "
+				"git merge -q -m m s%d",
+				i, i);
 		fixture_read(&a->f, "HEAD", &raw);
 		assert_int_equal(judge_raw(a->policy, raw.ptr, raw.len, &r), REFUSAL_NONE);
 		for (size_t at = 0; at < raw.len; at++) {
@@ -268,8 +286,16 @@ static void test_attack__every_byte_of_ten_commits_flipped_none_accepted(void **
 static void mutate_lines(struct buf *raw)
 {
 	static const char *const extra[] = {
-		"encoding UTF-8\n", "gpgsig x\n", "x y\n", " \n", " x\n", "\n", TREE, COMMIT,
-		"gpgsig -----BEGIN SSH SIGNATURE-----\n", "mergetag object 1\n type commit\n",
+		"encoding UTF-8\n",
+		"gpgsig x\n",
+		"x y\n",
+		" \n",
+		" x\n",
+		"\n",
+		TREE,
+		COMMIT,
+		"gpgsig -----BEGIN SSH SIGNATURE-----\n",
+		"mergetag object 1\n type commit\n",
 		" -----END SSH SIGNATURE-----\n",
 	};
 	size_t at = random_below((uint32_t)raw->len), len;

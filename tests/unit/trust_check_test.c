@@ -30,7 +30,8 @@ static void test_check__signed_history_is_verified(void **state)
 
 	fixture_commit(f, "b");
 	fixture_commit(f, "c");
-	assert_int_equal(check_as(f, "main", &first, p, clock_now_ms(), 0, &r, &v), REFUSAL_NONE);
+	assert_int_equal(check_as(f, "main", &first, p, clock_now_ms(), 0, &r, &v),
+			 REFUSAL_NONE);
 	assert_int_equal(verified_commits(v), 2);
 	assert_string_equal(verified_signer(v), "alice");
 	assert_string_equal(verified_subject(v), "Change c");
@@ -49,9 +50,11 @@ static void test_check__unsigned_commit_anywhere_is_refused(void **state)
 		/* the tip */
 		"git commit -q --allow-empty --no-gpg-sign -m bad",
 		/* below a signed tip */
-		"git commit -q --allow-empty --no-gpg-sign -m bad && git commit -q --allow-empty -m x",
+		"git commit -q --allow-empty --no-gpg-sign -m bad && git commit -q "
+		"--allow-empty -m x",
 		/* a merge of signed work */
-		"git checkout -q -b s && git commit -q --allow-empty -m s && git checkout -q main && "
+		"git checkout -q -b s && git commit -q --allow-empty -m s && git checkout -q "
+		"main && "
 		"git commit -q --allow-empty -m m && git merge -q --no-gpg-sign -m bad s",
 		/* on a side branch, under a signed merge */
 		"git checkout -q -b s && git commit -q --allow-empty --no-gpg-sign -m bad && "
@@ -62,13 +65,17 @@ static void test_check__unsigned_commit_anywhere_is_refused(void **state)
 		"git commit -q -m s$i $(test $i = 2 && echo --no-gpg-sign); done; "
 		"git checkout -q main && git merge -q -m octopus s1 s2 s3",
 		/* an unsigned merge of a signed tag: the tag's signature is not the commit's */
-		"git checkout -q -b s && git commit -q --allow-empty -m s && git tag -s -m t t && "
+		"git checkout -q -b s && git commit -q --allow-empty -m s && git tag -s -m t t "
+		"&& "
 		"git checkout -q main && git commit -q --allow-empty -m m && "
-		"git merge -q --no-gpg-sign -m bad t && git cat-file commit HEAD | grep -q mergetag && "
+		"git merge -q --no-gpg-sign -m bad t && git cat-file commit HEAD | grep -q "
+		"mergetag && "
 		"git cat-file commit HEAD | grep -q 'BEGIN SSH SIGNATURE'",
 		/* an unrelated history merged in */
-		"git checkout -q --orphan o && git commit -q --allow-empty --no-gpg-sign -m bad && "
-		"git checkout -q -f main && git merge -q --no-ff --allow-unrelated-histories -m m o",
+		"git checkout -q --orphan o && git commit -q --allow-empty --no-gpg-sign -m "
+		"bad && "
+		"git checkout -q -f main && git merge -q --no-ff --allow-unrelated-histories "
+		"-m m o",
 	};
 	struct fixture *f = *state;
 	struct policy *p = policy_alice(f);
@@ -85,12 +92,15 @@ static void test_check__unsigned_commit_anywhere_is_refused(void **state)
 		bad = r.commit;
 		char hex[OBJECT_ID_HEX];
 
-		seen = fixture_out(f, "git log -1 --format=%%s%%G? %s", object_id_hex(&bad, hex));
+		seen = fixture_out(f, "git log -1 --format=%%s%%G? %s",
+				   object_id_hex(&bad, hex));
 		assert_row(r.has_commit && strchr(seen, 'N'), shapes[i]);
-		fixture_sh(f, "git checkout -q main && git reset -q --hard %s && "
-			      "git for-each-ref --format='%%(refname)' refs/heads/s\\* refs/heads/o "
-			      "refs/tags | xargs -r -n1 git update-ref -d",
-			   object_id_hex(&base, hex));
+		fixture_sh(
+			f,
+			"git checkout -q main && git reset -q --hard %s && "
+			"git for-each-ref --format='%%(refname)' refs/heads/s\\* refs/heads/o "
+			"refs/tags | xargs -r -n1 git update-ref -d",
+			object_id_hex(&base, hex));
 	}
 	policy_free(p);
 }
@@ -101,9 +111,11 @@ static void test_check__merges_of_signed_work_are_good(void **state)
 	struct policy *p = policy_alice(f);
 	struct object_id root = fixture_commit(f, "a");
 
-	fixture_sh(f, "for i in 1 2 3; do git checkout -q -b s$i main && touch $i && git add $i && "
-		      "git commit -q -m s$i; done; git checkout -q main && "
-		      "git merge -q -m octopus s1 s2 s3");
+	fixture_sh(
+		f,
+		"for i in 1 2 3; do git checkout -q -b s$i main && touch $i && git add $i && "
+		"git commit -q -m s$i; done; git checkout -q main && "
+		"git merge -q -m octopus s1 s2 s3");
 	fixture_sh(f, "git checkout -q -b t && git commit -q --allow-empty -m t && "
 		      "git tag -s -m 'a tag' v1 && git checkout -q main && "
 		      "git commit -q --allow-empty -m m && git merge -q -m 'merge tag' v1 && "
@@ -127,8 +139,11 @@ static void test_check__odd_but_honest_commits_are_good(void **state)
 		      "commit -q --allow-empty --cleanup=verbatim -F -");
 	fixture_sh(f, "printf 'gpgsig no\\ntree no\\n\\n-----BEGIN SSH SIGNATURE-----\\n' | "
 		      "git commit -q --allow-empty --cleanup=verbatim -F -");
-	fixture_sh(f, "GIT_COMMITTER_NAME=\"J\xc3\xb6rg, the 'O'\" git commit -q --allow-empty -m n");
-	fixture_sh(f, "head -c 40000 /dev/zero | tr '\\0' x | git commit -q --allow-empty -F -");
+	fixture_sh(
+		f,
+		"GIT_COMMITTER_NAME=\"J\xc3\xb6rg, the 'O'\" git commit -q --allow-empty -m n");
+	fixture_sh(f,
+		   "head -c 40000 /dev/zero | tr '\\0' x | git commit -q --allow-empty -F -");
 	fixture_sh(f, "git verify-commit $(git rev-list HEAD)");
 	assert_int_equal(check(f, "main", &root, p), REFUSAL_NONE);
 	policy_free(p);
@@ -151,7 +166,8 @@ static void test_check__strangers_and_revoked_keys_are_refused(void **state)
 	p = policy_of(signers.ptr, "", WHOLE_HISTORY);
 	revoked = policy_of(signers.ptr, bob.ptr + strlen("bob "), WHOLE_HISTORY);
 	fixture_sh(f, "git -c user.signingkey=../bob.pub commit -q --allow-empty -m b");
-	assert_int_equal(check_as(f, "main", &base, p, clock_now_ms(), 0, &r, &v), REFUSAL_NONE);
+	assert_int_equal(check_as(f, "main", &base, p, clock_now_ms(), 0, &r, &v),
+			 REFUSAL_NONE);
 	assert_string_equal(verified_signer(v), "bob");
 	verified_free(v);
 	assert_int_equal(check_as(f, "main", &base, without, clock_now_ms(), 0, &r, NULL),
@@ -204,7 +220,8 @@ static void test_check__key_must_be_valid_when_signed_and_when_seen(void **state
 		 REFUSAL_NONE},
 		{"namespaces=\"file\"", "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z",
 		 REFUSAL_BAD_NAMESPACE},
-		{"namespaces=\"git\"", "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z", REFUSAL_NONE},
+		{"namespaces=\"git\"", "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z",
+		 REFUSAL_NONE},
 	};
 	struct fixture *f = *state;
 
@@ -214,8 +231,11 @@ static void test_check__key_must_be_valid_when_signed_and_when_seen(void **state
 		struct policy *p;
 		char rev[32];
 
-		fixture_sh(f, "git checkout -q --orphan b%zu && GIT_COMMITTER_DATE=%s git commit -q "
-			      "--allow-empty -m x", i, rows[i].date);
+		fixture_sh(
+			f,
+			"git checkout -q --orphan b%zu && GIT_COMMITTER_DATE=%s git commit -q "
+			"--allow-empty -m x",
+			i, rows[i].date);
 		fixture_signer(f, &signers, "alice", rows[i].options);
 		p = policy_of(signers.ptr, "", WHOLE_HISTORY);
 		snprintf(rev, sizeof rev, "b%zu", i);
@@ -238,7 +258,8 @@ static void test_check__second_line_of_a_key_may_allow_it(void **state)
 	buf_printf(&signers, "# renewed\n");
 	fixture_signer(f, &signers, "alice", "valid-after=\"20200102Z\"");
 	p = policy_of(signers.ptr, "", WHOLE_HISTORY);
-	assert_int_equal(check_as(f, "main", NULL, p, clock_now_ms(), 0, NULL, &v), REFUSAL_NONE);
+	assert_int_equal(check_as(f, "main", NULL, p, clock_now_ms(), 0, NULL, &v),
+			 REFUSAL_NONE);
 	verified_free(v);
 	policy_free(p);
 }
@@ -249,10 +270,12 @@ static void test_check__clocks_may_differ_by_the_skew_only(void **state)
 		const char *parent, *child, *now;
 		enum refusal_code code;
 	} rows[] = {
-		{"2025-01-01T12:00:00Z", "2025-01-01T11:55:00Z", "2025-01-01T12:00:00Z", REFUSAL_NONE},
+		{"2025-01-01T12:00:00Z", "2025-01-01T11:55:00Z", "2025-01-01T12:00:00Z",
+		 REFUSAL_NONE},
 		{"2025-01-01T12:00:00Z", "2025-01-01T11:54:59Z", "2025-01-01T12:00:00Z",
 		 REFUSAL_TIME_BEFORE_PARENT},
-		{"2025-01-01T12:00:00Z", "2025-01-01T12:05:00Z", "2025-01-01T12:00:00Z", REFUSAL_NONE},
+		{"2025-01-01T12:00:00Z", "2025-01-01T12:05:00Z", "2025-01-01T12:00:00Z",
+		 REFUSAL_NONE},
 		{"2025-01-01T12:00:00Z", "2025-01-01T12:05:01Z", "2025-01-01T12:00:00Z",
 		 REFUSAL_COMMIT_IN_FUTURE},
 		/* far below: a date from before everything */
@@ -268,10 +291,13 @@ static void test_check__clocks_may_differ_by_the_skew_only(void **state)
 		char rev[32];
 
 		snprintf(rev, sizeof rev, "b%zu", i);
-		fixture_sh(f, "git checkout -q --orphan %s && GIT_COMMITTER_DATE=%s git commit -q "
-			      "--allow-empty -m x", rev, rows[i].parent);
+		fixture_sh(f,
+			   "git checkout -q --orphan %s && GIT_COMMITTER_DATE=%s git commit -q "
+			   "--allow-empty -m x",
+			   rev, rows[i].parent);
 		parent = fixture_id(f, "HEAD");
-		fixture_sh(f, "GIT_COMMITTER_DATE=%s git commit -q --allow-empty -m x", rows[i].child);
+		fixture_sh(f, "GIT_COMMITTER_DATE=%s git commit -q --allow-empty -m x",
+			   rows[i].child);
 		if (check_as(f, rev, &parent, p, T(rows[i].now), 0, &r, NULL) != rows[i].code)
 			fail_msg("row %zu: seen %s", i, r.text);
 	}
@@ -281,21 +307,22 @@ static void test_check__clocks_may_differ_by_the_skew_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_check__signed_history_is_verified, make, clear),
-		cmocka_unit_test_setup_teardown(test_check__unsigned_commit_anywhere_is_refused, make,
+		cmocka_unit_test_setup_teardown(test_check__signed_history_is_verified, make,
 						clear),
-		cmocka_unit_test_setup_teardown(test_check__merges_of_signed_work_are_good, make,
-						clear),
-		cmocka_unit_test_setup_teardown(test_check__odd_but_honest_commits_are_good, make,
-						clear),
-		cmocka_unit_test_setup_teardown(test_check__strangers_and_revoked_keys_are_refused,
+		cmocka_unit_test_setup_teardown(test_check__unsigned_commit_anywhere_is_refused,
+						make, clear),
+		cmocka_unit_test_setup_teardown(test_check__merges_of_signed_work_are_good,
+						make, clear),
+		cmocka_unit_test_setup_teardown(test_check__odd_but_honest_commits_are_good,
 						make, clear),
 		cmocka_unit_test_setup_teardown(
+			test_check__strangers_and_revoked_keys_are_refused, make, clear),
+		cmocka_unit_test_setup_teardown(
 			test_check__key_must_be_valid_when_signed_and_when_seen, make, clear),
-		cmocka_unit_test_setup_teardown(test_check__second_line_of_a_key_may_allow_it, make,
-						clear),
-		cmocka_unit_test_setup_teardown(test_check__clocks_may_differ_by_the_skew_only, make,
-						clear),
+		cmocka_unit_test_setup_teardown(test_check__second_line_of_a_key_may_allow_it,
+						make, clear),
+		cmocka_unit_test_setup_teardown(test_check__clocks_may_differ_by_the_skew_only,
+						make, clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,8 @@ static const struct {
 } bad[] = {
 	{"empty", "", "begin with"},
 	{"no tree", AUTHOR COMMIT "\nm\n", "begin with"},
-	{"tree in capitals", "tree 4B825DC642CB6EB9A060E54BF8D69288FBEE4904\n" AUTHOR COMMIT "\nm\n",
-	 "begin with"},
+	{"tree in capitals",
+	 "tree 4B825DC642CB6EB9A060E54BF8D69288FBEE4904\n" AUTHOR COMMIT "\nm\n", "begin with"},
 	{"SHA-256 tree",
 	 "tree 4b825dc642cb6eb9a060e54bf8d69288fbee49044b825dc642cb6eb9a060e54b\n" AUTHOR COMMIT
 	 "\nm\n",
@@ -52,7 +52,8 @@ static const struct {
 	{"no committer", TREE AUTHOR "\nm\n", "committer"},
 	{"author without e-mail", TREE "author A 1 +0000\n" COMMIT "\nm\n", "author"},
 	{"author without name", TREE "author <a@x> 1 +0000\n" COMMIT "\nm\n", "author"},
-	{"author with a bracket more", TREE "author A <a<@x> 1 +0000\n" COMMIT "\nm\n", "author"},
+	{"author with a bracket more", TREE "author A <a<@x> 1 +0000\n" COMMIT "\nm\n",
+	 "author"},
 	{"no space before the e-mail", TREE "author A<a@x> 1 +0000\n" COMMIT "\nm\n", "author"},
 	{"padded time", TREE "author A <a@x> 01 +0000\n" COMMIT "\nm\n", "author"},
 	{"negative time", TREE "author A <a@x> -1 +0000\n" COMMIT "\nm\n", "author"},
@@ -114,8 +115,9 @@ static void test_commit_split__nul_byte_is_refused_wherever_it_is(void **state)
 
 static void test_commit_split__parts_are_the_bytes_they_stand_for(void **state)
 {
-	const char raw[] = TREE PARENT "parent 2222222222222222222222222222222222222222\n" AUTHOR
-		COMMIT SIG "encoding x\n\nmessage\n";
+	const char raw[] = TREE PARENT
+		"parent 2222222222222222222222222222222222222222\n" AUTHOR COMMIT SIG
+		"encoding x\n\nmessage\n";
 	struct commit c;
 	struct object_id id;
 	char hex[OBJECT_ID_HEX], subject[16];
@@ -126,14 +128,15 @@ static void test_commit_split__parts_are_the_bytes_they_stand_for(void **state)
 			    "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
 	assert_int_equal(c.parent_count, 2);
 	commit_parent(&c, 1, &id);
-	assert_string_equal(object_id_hex(&id, hex), "2222222222222222222222222222222222222222");
+	assert_string_equal(object_id_hex(&id, hex),
+			    "2222222222222222222222222222222222222222");
 	assert_int_equal(c.committed_s, 1700000001);
 	assert_int_equal(c.sig_len, strlen(SIG) - strlen("gpgsig ") - 1);
 	buf_add(&payload, c.raw, c.sig_from);
 	buf_add(&payload, c.raw + c.sig_to, c.len - c.sig_to);
-	assert_string_equal(payload.ptr,
-			    TREE PARENT "parent 2222222222222222222222222222222222222222\n" AUTHOR
-				    COMMIT "encoding x\n\nmessage\n");
+	assert_string_equal(payload.ptr, TREE PARENT
+			    "parent 2222222222222222222222222222222222222222\n" AUTHOR COMMIT
+			    "encoding x\n\nmessage\n");
 	commit_subject(&c, subject, sizeof subject);
 	assert_string_equal(subject, "message");
 }
@@ -158,7 +161,8 @@ static void test_commit_split__parents_and_signature_have_caps(void **state)
 		struct commit c;
 
 		buf_printf(&raw, TREE "%s" AUTHOR COMMIT "gpgsig %s\n\nm\n", parents, sig);
-		assert_row(commit_split(raw.ptr, raw.len, &c, NULL) == rows[i].rc, rows[i].what);
+		assert_row(commit_split(raw.ptr, raw.len, &c, NULL) == rows[i].rc,
+			   rows[i].what);
 	}
 }
 

@@ -4,9 +4,9 @@
 #include "trust/trust_int.h"
 #include "value/yaml.h"
 
-#define ED "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKAOEBy6cRzwn2Hrq9fOZKvM8dqEnXkPmDLBtY3R4Kcc"
+#define ED	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKAOEBy6cRzwn2Hrq9fOZKvM8dqEnXkPmDLBtY3R4Kcc"
 #define SIGNERS "allowedSigners: 'a " ED "'"
-#define ID "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+#define ID	"4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 static int parse(const char *spec, struct policy **out, struct error *err)
 {
@@ -31,8 +31,10 @@ static void test_policy__fields_are_honoured(void **state)
 		{"{" SIGNERS ", clockSkew: 0s}", FIRST_TRUST_NONE, 0, 0},
 		{"{" SIGNERS ", clockSkew: 24h}", FIRST_TRUST_NONE, 86400000, 0},
 		{"{" SIGNERS ", firstTrust: {commit: " ID "}}", FIRST_TRUST_COMMIT, 300000, 0},
-		{"{" SIGNERS ", firstTrust: {wholeHistory: true}}", FIRST_TRUST_WHOLE, 300000, 0},
-		{"{" SIGNERS ", firstTrust: {trustOnFirstUse: true}}", FIRST_TRUST_USE, 300000, 0},
+		{"{" SIGNERS ", firstTrust: {wholeHistory: true}}", FIRST_TRUST_WHOLE, 300000,
+		 0},
+		{"{" SIGNERS ", firstTrust: {trustOnFirstUse: true}}", FIRST_TRUST_USE, 300000,
+		 0},
 		{"{" SIGNERS ", revokedKeys: '" ED "'}", FIRST_TRUST_NONE, 300000, 1},
 		{"{" SIGNERS ", revokedKeys: ''}", FIRST_TRUST_NONE, 300000, 0},
 	};
@@ -85,7 +87,8 @@ static void test_policy__what_it_cannot_honour_refuses_it(void **state)
 		{"{" SIGNERS ", firstTrust: {wholeHistory: 'true'}}", "can only be true"},
 		{"{" SIGNERS ", firstTrust: {tag: v1}}", "wanted one of commit"},
 		{"{" SIGNERS ", firstTrust: {commit: main}}", "40 digits"},
-		{"{" SIGNERS ", firstTrust: {commit: 4B825DC642CB6EB9A060E54BF8D69288FBEE4904}}",
+		{"{" SIGNERS
+		 ", firstTrust: {commit: 4B825DC642CB6EB9A060E54BF8D69288FBEE4904}}",
 		 "40 digits"},
 	};
 

@@ -116,13 +116,18 @@ static void test_range__old_work_merged_late_is_checked_and_old_commits_are_not(
 	struct verified *v;
 
 	/* ten unsigned commits, trusted before anybody signed */
-	fixture_sh(f, "for i in 1 2 3 4 5 6 7 8 9 10; do GIT_COMMITTER_DATE=2020-01-${i}T00:00:00Z "
-		      "git commit -q --allow-empty --no-gpg-sign -m $i; done");
+	fixture_sh(
+		f,
+		"for i in 1 2 3 4 5 6 7 8 9 10; do GIT_COMMITTER_DATE=2020-01-${i}T00:00:00Z "
+		"git commit -q --allow-empty --no-gpg-sign -m $i; done");
 	fixture_sh(f, "git branch late HEAD~8");
 	last = fixture_commit(f, "a");
-	fixture_sh(f, "git checkout -q late && GIT_COMMITTER_DATE=2020-01-03T01:00:00Z git commit -q "
-		      "--allow-empty -m late && git checkout -q main && git merge -q -m m late");
-	assert_int_equal(check_as(f, "main", &last, p, clock_now_ms(), 0, NULL, &v), REFUSAL_NONE);
+	fixture_sh(
+		f,
+		"git checkout -q late && GIT_COMMITTER_DATE=2020-01-03T01:00:00Z git commit -q "
+		"--allow-empty -m late && git checkout -q main && git merge -q -m m late");
+	assert_int_equal(check_as(f, "main", &last, p, clock_now_ms(), 0, NULL, &v),
+			 REFUSAL_NONE);
 	assert_int_equal(verified_commits(v), 2);
 	verified_free(v);
 	policy_free(p);
@@ -146,8 +151,9 @@ static void test_range__missing_objects_are_a_gap(void **state)
 	/* grafts and replacements of the repository change nothing */
 	char ha[OBJECT_ID_HEX], hb[OBJECT_ID_HEX];
 
-	fixture_sh(f, "git replace --graft %s 2>/dev/null; mkdir -p .git/info && "
-		      "echo %s > .git/info/grafts && echo %s > .git/shallow",
+	fixture_sh(f,
+		   "git replace --graft %s 2>/dev/null; mkdir -p .git/info && "
+		   "echo %s > .git/info/grafts && echo %s > .git/shallow",
 		   object_id_hex(&b, hb), hb, hb);
 	assert_int_equal(check(f, "main", &a, p), REFUSAL_NONE);
 	remove_object(f, &b);
@@ -203,9 +209,11 @@ static void test_again__only_what_was_trusted_and_is_not_revoked(void **state)
 /* `n` commits by fast-import, unsigned: the cap comes before the signatures. */
 static void import(struct fixture *f, const char *branch, int n)
 {
-	fixture_sh(f, "{ for i in $(seq %d); do printf 'commit refs/heads/%s\\ncommitter A <a@x> "
-		      "%%d +0000\\ndata 0\\n' $((1700000000+i)); done; } | git fast-import --quiet",
-		   n, branch);
+	fixture_sh(
+		f,
+		"{ for i in $(seq %d); do printf 'commit refs/heads/%s\\ncommitter A <a@x> "
+		"%%d +0000\\ndata 0\\n' $((1700000000+i)); done; } | git fast-import --quiet",
+		n, branch);
 }
 
 static void test_range__new_commits_have_a_cap(void **state)
@@ -271,7 +279,8 @@ static void assert_report(struct fixture *f, const char *rev, const struct objec
 static void test_report__goes_on_after_a_refusal(void **state)
 {
 	struct fixture *f = *state;
-	struct policy *p = alice_with(f, WHOLE_HISTORY), *use = alice_with(f, "{trustOnFirstUse}");
+	struct policy *p = alice_with(f, WHOLE_HISTORY),
+		      *use = alice_with(f, "{trustOnFirstUse}");
 	struct object_id root, head;
 
 	fixture_sh(f, "git commit -q --allow-empty -m 1");

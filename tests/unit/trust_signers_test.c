@@ -6,9 +6,9 @@
 #include "support/git_fixture.h"
 #include "trust/trust_int.h"
 
-#define KEY  "AAAAC3NzaC1lZDI1NTE5AAAAIKAOEBy6cRzwn2Hrq9fOZKvM8dqEnXkPmDLBtY3R4Kcc"
-#define ED   "ssh-ed25519 " KEY
-#define DAY  (24 * 3600)
+#define KEY "AAAAC3NzaC1lZDI1NTE5AAAAIKAOEBy6cRzwn2Hrq9fOZKvM8dqEnXkPmDLBtY3R4Kcc"
+#define ED  "ssh-ed25519 " KEY
+#define DAY (24 * 3600)
 
 static void test_signers__lines_that_are_taken(void **state)
 {
@@ -18,7 +18,8 @@ static void test_signers__lines_that_are_taken(void **state)
 		bool git;
 	} rows[] = {
 		{"a@x " ED "\n", "a@x", INT64_MIN, INT64_MAX, true},
-		{"# comment\n\n  a@x\t" ED " some comment\r\n", "a@x", INT64_MIN, INT64_MAX, true},
+		{"# comment\n\n  a@x\t" ED " some comment\r\n", "a@x", INT64_MIN, INT64_MAX,
+		 true},
 		{"a@x,b@x " ED, "a@x", INT64_MIN, INT64_MAX, true},
 		{"\"Alice A\" " ED, "Alice A", INT64_MIN, INT64_MAX, true},
 		{"a namespaces=\"git\" " ED, "a", INT64_MIN, INT64_MAX, true},
@@ -30,8 +31,8 @@ static void test_signers__lines_that_are_taken(void **state)
 		{"a valid-after=\"19700102Z\" " ED, "a", DAY, INT64_MAX, true},
 		{"a valid-after=\"197001020001Z\",valid-before=\"19700103000102Z\" " ED, "a",
 		 DAY + 60, 2 * DAY + 62, true},
-		{"a valid-before=\"20240229Z\",namespaces=\"git\" " ED, "a", INT64_MIN, 1709164800,
-		 true},
+		{"a valid-before=\"20240229Z\",namespaces=\"git\" " ED, "a", INT64_MIN,
+		 1709164800, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -98,7 +99,8 @@ static void test_signers__one_bad_line_fails_all_with_its_number(void **state)
 
 		assert_row(signers_parse(text, strlen(text), &s, &err) < 0, rows[i].line);
 		assert_string_equal(error_code(&err), "PolicyInvalid");
-		if (!strstr(err.text, "allowedSigners, line 2: ") || !strstr(err.text, rows[i].why))
+		if (!strstr(err.text, "allowedSigners, line 2: ") ||
+		    !strstr(err.text, rows[i].why))
 			fail_msg("%s: seen \"%s\", wanted \"%s\"", rows[i].line, err.text,
 				 rows[i].why);
 	}
@@ -107,7 +109,8 @@ static void test_signers__one_bad_line_fails_all_with_its_number(void **state)
 static void test_signers__size_nul_and_emptiness(void **state)
 {
 	AUTO_FREE char *big = test_repeat("#", SIGNERS_MAX + 1);
-	AUTO_FREE char *most = mem_printf("a " ED "\n%.*s", (int)(SIGNERS_MAX - strlen("a " ED "\n")), big);
+	AUTO_FREE char *most =
+		mem_printf("a " ED "\n%.*s", (int)(SIGNERS_MAX - strlen("a " ED "\n")), big);
 	struct signers s;
 	struct error err = ERROR_INIT;
 
@@ -130,7 +133,7 @@ static void test_signers__all_lines_of_a_key_are_found_in_order(void **state)
 	size_t n;
 
 	for (int i = 0; i < 20; i++) {
-		char seed[8];
+		char seed[16];
 
 		snprintf(seed, sizeof seed, "%d", i);
 		test_key_make(&keys[i], seed);
@@ -157,18 +160,16 @@ static void test_revoked__flat_list_is_taken_all_else_is_refused(void **state)
 	static const struct {
 		const char *text, *why;
 	} bad[] = {
-		{"SSHKRL\n", "binary key revocation list"},
-		{"a@x " ED, "wanted: key type"},
-		{"serial: 1", "wanted: key type"},
-		{"ssh-ed25519", "no base64"},
+		{"SSHKRL\n", "binary key revocation list"}, {"a@x " ED, "wanted: key type"},
+		{"serial: 1", "wanted: key type"},	    {"ssh-ed25519", "no base64"},
 		{"ssh-rsa " KEY, "not of the type"},
 	};
 	unsigned char blob[64], sum[32];
 	struct revoked r;
 	int n = base64_strict(KEY, strlen(KEY), blob, sizeof blob);
 
-	assert_int_equal(revoked_parse("# none\n" ED " x\n", strlen("# none\n" ED " x\n"), &r, NULL),
-			 0);
+	assert_int_equal(
+		revoked_parse("# none\n" ED " x\n", strlen("# none\n" ED " x\n"), &r, NULL), 0);
 	crypto_hash_sha256(sum, blob, (size_t)n);
 	assert_true(revoked_has(&r, sum));
 	sum[0] ^= 1;
@@ -180,7 +181,8 @@ static void test_revoked__flat_list_is_taken_all_else_is_refused(void **state)
 		assert_row(revoked_parse(bad[i].text, strlen(bad[i].text), &r, &err) < 0,
 			   bad[i].text);
 		if (!strstr(err.text, bad[i].why))
-			fail_msg("%s: seen \"%s\", wanted \"%s\"", bad[i].text, err.text, bad[i].why);
+			fail_msg("%s: seen \"%s\", wanted \"%s\"", bad[i].text, err.text,
+				 bad[i].why);
 	}
 }
 

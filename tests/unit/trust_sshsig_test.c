@@ -15,7 +15,8 @@ static enum refusal_code parse(const struct buf *armor, struct sshsig *out, stru
 static void test_sshsig__both_hashes_and_any_line_width_verify(void **state)
 {
 	static const struct test_sig rows[] = {
-		{.hash = "sha512"}, {.hash = "sha256"}, {.width = 1}, {.width = 64}, {.width = 2000},
+		{.hash = "sha512"}, {.hash = "sha256"}, {.width = 1},
+		{.width = 64},	    {.width = 2000},
 	};
 	struct test_key k;
 
@@ -51,8 +52,12 @@ static void test_sshsig__other_shapes_are_refused(void **state)
 		{{.hash = "SHA512"}, REFUSAL_UNSUPPORTED_SIGNATURE, "hash"},
 		{{.key_type = "ssh-rsa"}, REFUSAL_UNSUPPORTED_SIGNATURE, "RSA"},
 		{{.key_type = "ssh-dss"}, REFUSAL_UNSUPPORTED_SIGNATURE, "DSA"},
-		{{.key_type = "ecdsa-sha2-nistp256"}, REFUSAL_UNSUPPORTED_SIGNATURE, "nistp256"},
-		{{.key_type = "ecdsa-sha2-nistp521"}, REFUSAL_UNSUPPORTED_SIGNATURE, "nistp521"},
+		{{.key_type = "ecdsa-sha2-nistp256"},
+		 REFUSAL_UNSUPPORTED_SIGNATURE,
+		 "nistp256"},
+		{{.key_type = "ecdsa-sha2-nistp521"},
+		 REFUSAL_UNSUPPORTED_SIGNATURE,
+		 "nistp521"},
 		{{.key_type = "sk-ssh-ed25519@openssh.com"},
 		 REFUSAL_UNSUPPORTED_SIGNATURE,
 		 "sk-ssh-ed25519"},
@@ -62,16 +67,24 @@ static void test_sshsig__other_shapes_are_refused(void **state)
 		{{.key_type = "ssh-ed25519-cert-v01@openssh.com"},
 		 REFUSAL_UNSUPPORTED_SIGNATURE,
 		 "certificates"},
-		{{.key_type = "mldsa44-ed25519"}, REFUSAL_UNSUPPORTED_SIGNATURE, "unknown type"},
-		{{.sig_type = "rsa-sha2-512"}, REFUSAL_MALFORMED_COMMIT, "no Ed25519 signature"},
+		{{.key_type = "mldsa44-ed25519"},
+		 REFUSAL_UNSUPPORTED_SIGNATURE,
+		 "unknown type"},
+		{{.sig_type = "rsa-sha2-512"},
+		 REFUSAL_MALFORMED_COMMIT,
+		 "no Ed25519 signature"},
 		{{.end = " -----END SSH SIGNATURE-----\n x"},
 		 REFUSAL_MALFORMED_COMMIT,
 		 "follows its END line"},
 		{{.end = " -----END SSH SIGNATURE-----\n"},
 		 REFUSAL_MALFORMED_COMMIT,
 		 "follows its END line"},
-		{{.end = " -----END SSH SIGNATURE----- "}, REFUSAL_MALFORMED_COMMIT, "not base64"},
-		{{.end = " \n -----END SSH SIGNATURE-----"}, REFUSAL_MALFORMED_COMMIT, "not base64"},
+		{{.end = " -----END SSH SIGNATURE----- "},
+		 REFUSAL_MALFORMED_COMMIT,
+		 "not base64"},
+		{{.end = " \n -----END SSH SIGNATURE-----"},
+		 REFUSAL_MALFORMED_COMMIT,
+		 "not base64"},
 		{{.end = " AAAA\n -----END SSH SIGNATURE-----"},
 		 REFUSAL_MALFORMED_COMMIT,
 		 "not base64|nothing signs"},
@@ -85,15 +98,16 @@ static void test_sshsig__other_shapes_are_refused(void **state)
 		AUTO(buf) armor = BUF_INIT;
 		struct error err = ERROR_INIT;
 		struct sshsig s;
-		AUTO_FREE char *first =
-			mem_strndup(rows[i].text, strcspn(rows[i].text, "|"));
+		AUTO_FREE char *first = mem_strndup(rows[i].text, strcspn(rows[i].text, "|"));
 
 		test_sign(&k, &rows[i].how, PAYLOAD, strlen(PAYLOAD), &armor);
 		assert_int_equal(parse(&armor, &s, &err), rows[i].code);
 		if (!strstr(err.text, first) &&
-		    !strstr(err.text, strrchr(rows[i].text, '|') ? strrchr(rows[i].text, '|') + 1
-								 : first))
-			fail_msg("row %zu: seen \"%s\", wanted \"%s\"", i, err.text, rows[i].text);
+		    !strstr(err.text, strrchr(rows[i].text, '|')
+					      ? strrchr(rows[i].text, '|') + 1
+					      : first))
+			fail_msg("row %zu: seen \"%s\", wanted \"%s\"", i, err.text,
+				 rows[i].text);
 	}
 	test_key_clear(&k);
 }
@@ -119,7 +133,8 @@ static void test_sshsig__other_armor_is_named(void **state)
 		 REFUSAL_MALFORMED_COMMIT, "no SSHSIG"},
 		{"-----BEGIN SSH SIGNATURE-----\n AAA\n -----END SSH SIGNATURE-----",
 		 REFUSAL_MALFORMED_COMMIT, "cut short"},
-		{"-----BEGIN SSH SIGNATURE-----\n U1NIU0lHAAAAAQ==\n -----END SSH SIGNATURE-----",
+		{"-----BEGIN SSH SIGNATURE-----\n U1NIU0lHAAAAAQ==\n -----END SSH "
+		 "SIGNATURE-----",
 		 REFUSAL_MALFORMED_COMMIT, "cut short"},
 	};
 
@@ -131,7 +146,8 @@ static void test_sshsig__other_armor_is_named(void **state)
 			sshsig_parse(rows[i].armor, strlen(rows[i].armor), true, &s, &err),
 			rows[i].code);
 		if (!strstr(err.text, rows[i].text))
-			fail_msg("row %zu: seen \"%s\", wanted \"%s\"", i, err.text, rows[i].text);
+			fail_msg("row %zu: seen \"%s\", wanted \"%s\"", i, err.text,
+				 rows[i].text);
 	}
 }
 
@@ -141,10 +157,10 @@ static void test_base64__takes_one_spelling_only(void **state)
 		const char *text;
 		int len;
 	} rows[] = {
-		{"", 0},       {"QQ==", 1},  {"QUI=", 2},   {"QUJD", 3},  {"QUJDQQ==", 4},
-		{"QQ", -1},    {"QQ=", -1},  {"Q===", -1},  {"====", -1}, {"QR==", -1},
-		{"QUJ=", -1},  {"QQ==Q", -1}, {"QQ==QQ==", -1}, {"Q Q=", -1}, {"QU\nJD", -1},
-		{"QU-_", -1},  {"Q=QQ", -1},
+		{"", 0},      {"QQ==", 1},   {"QUI=", 2},      {"QUJD", 3},  {"QUJDQQ==", 4},
+		{"QQ", -1},   {"QQ=", -1},   {"Q===", -1},     {"====", -1}, {"QR==", -1},
+		{"QUJ=", -1}, {"QQ==Q", -1}, {"QQ==QQ==", -1}, {"Q Q=", -1}, {"QU\nJD", -1},
+		{"QU-_", -1}, {"Q=QQ", -1},
 	};
 	unsigned char out[16];
 
@@ -160,7 +176,8 @@ static void test_sshsig__weak_keys_and_signatures_do_not_verify(void **state)
 {
 	struct sshsig s = {.sha512 = true};
 
-	/* The neutral element as key and R, S = 0: satisfies the bare equation for any message. */
+	/* The neutral element as key and R, S = 0: satisfies the bare equation for any message.
+	 */
 	s.key[0] = 1;
 	s.signature[0] = 1;
 	assert_false(sshsig_verify(&s, PAYLOAD, strlen(PAYLOAD), "", 0));

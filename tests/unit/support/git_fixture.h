@@ -12,11 +12,11 @@
 #include "base/buf.h"
 #include "git/git.h"
 
-#define FIXTURE_DIR 128
+#define FIXTURE_DIR  128
 #define FIXTURE_PATH (FIXTURE_DIR + 32)
 
 struct fixture {
-	char dir[FIXTURE_DIR];	/* holds keys alice, bob, mallory and the repository "work" */
+	char dir[FIXTURE_DIR];	 /* holds keys alice, bob, mallory and the repository "work" */
 	char work[FIXTURE_PATH]; /* dir/work, branch main, signed by alice */
 };
 
