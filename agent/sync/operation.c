@@ -267,6 +267,16 @@ static void start_apply(struct app *app)
 	app_report(app);
 }
 
+/* A look that finds all as it was (after a restart, say) is no operation: the last one stays. */
+static bool is_news(const struct app *app)
+{
+	char hex[OBJECT_ID_HEX];
+
+	object_id_hex(verified_commit(desired_verified(app->target)), hex);
+	return app->manual || strcmp(hex, app->state.applied) != 0 ||
+	       strcmp(app->operation.phase, "Succeeded") != 0;
+}
+
 void app_plan(struct app *app)
 {
 	struct plan_options po = app_plan_options(app);
@@ -292,7 +302,8 @@ void app_plan(struct app *app)
 	app->drift_only = false;
 	if (plan_empty(app->plan) && !app->agent->o.observe) {
 		app_enter(app, APP_IDLE);
-		app_operation(app, "Succeeded", "nothing to do");
+		if (is_news(app))
+			app_operation(app, "Succeeded", "nothing to do");
 		succeed(app);
 	} else if (held_back(app) && !app->agent->o.observe) {
 		app_enter(app, APP_IDLE);
