@@ -74,6 +74,9 @@ fuzz: ## fuzz every parser with libFuzzer, SECONDS=60 each
 	tests/fuzz/fuzz.sh $(or $(SECONDS),60) $(FUZZERS)
 coverage: ## unit-test coverage by folder
 	@$(MAKE) --no-print-directory COV=1 check && tests/lint/coverage.sh build/cov
+docs: $(B)/modelsync ## write docs/reference/ from the program's own tables
+	@mkdir -p docs/reference
+	@for p in settings reasons commands; do $(B)/modelsync reference $$p > docs/reference/$$p.md; done
 install: $(B)/modelsync ## into DESTDIR and PREFIX, with units, schemas
 	install -Dm755 $(B)/modelsync $(DESTDIR)$(PREFIX)/bin/modelsync
 	install -d $(DESTDIR)$(PREFIX)/share/modelsync
@@ -86,6 +89,6 @@ clean: ## remove what was built (not the test bed's caches)
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -ts'|'
 	@echo "  variables: SAN=address,undefined  COV=1  DEV=1 (warnings are errors)  V=1  CC=clang  DESTDIR=  PREFIX="
-.PHONY: all check deps test lint demo demo-stop bench fuzz coverage install clean help FORCE
+.PHONY: all check deps test lint demo demo-stop bench fuzz coverage docs install clean help FORCE
 .SECONDARY:
 -include $(shell test -d $(B)/obj && find $(B)/obj -name '*.d')

@@ -11,7 +11,8 @@
 #include "value/json.h"
 #include "value/yaml.h"
 
-#define FLAGS_MAX 24
+#define FLAGS_MAX   24
+#define PATIENCE_MS 5000 /* of a person, with a server that does not answer */
 #define COMMON	  7
 
 static const struct cli_flag common[COMMON] = {
@@ -161,6 +162,7 @@ int cli_connect(struct cli *c)
 		cli_error(c, &err);
 		return -1;
 	}
+	kube_set_deadline(c->kube, c->timeout_ms < PATIENCE_MS ? c->timeout_ms : PATIENCE_MS);
 	kube_discover(c->kube, on_discovered, &w);
 	while (!w.done)
 		loop_run(c->loop);
@@ -168,6 +170,7 @@ int cli_connect(struct cli *c)
 		cli_error(c, &w.err);
 		return -1;
 	}
+	kube_set_deadline(c->kube, 0);
 	return 0;
 }
 

@@ -27,6 +27,7 @@ int cmd_wait(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+int cmd_reference(int argc, char **argv);
 int cmd_git_fetch(int argc, char **argv);
 
 #endif

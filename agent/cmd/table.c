@@ -17,5 +17,6 @@ const struct subcommand subcommands[] = {
 	{"explain", cmd_explain, "explain a reason code"},
 	{"version", cmd_version, "print the version and the libraries in use"},
 	{"git-fetch", cmd_git_fetch, NULL},
+	{"reference", cmd_reference, NULL},
 	{NULL, NULL, NULL},
 };

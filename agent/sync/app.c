@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "sync/app_int.h"
 
+#define EARLY_MS 5 /* a timer may fire so much before the clock says so */
+
 static const char *const phase_names[APP_STATES] = {
 	[APP_IDLE] = "idle",	 [APP_LOADING] = "loading", [APP_PREFLIGHT] = "preflight",
 	[APP_SAVING] = "saving", [APP_WRITING] = "writing", [APP_REPAIRING] = "repairing",
@@ -126,7 +128,8 @@ static void step_loading(struct app *app)
 		step_idle(app);
 	} else if (app_kinds_ready(app)) {
 		app_plan(app);
-	} else if (clock_mono_ms() - app->phase_since_ms >= app->agent->o.sync_timeout_ms) {
+	} else if (clock_mono_ms() - app->phase_since_ms + EARLY_MS >=
+		   app->agent->o.sync_timeout_ms) {
 		app_enter(app, APP_IDLE);
 		error_reason(
 			&err, ERROR_TRANSIENT, "Timeout",
@@ -212,7 +215,12 @@ static void on_poke(void *arg)
 
 static void on_retry(void *arg)
 {
-	app_again(arg);
+	struct app *app = arg;
+
+	if (app->phase == APP_LOADING)
+		app_poked(app); /* its deadline, not a new input */
+	else
+		app_again(app);
 }
 
 static void on_saved(void *arg, const struct error *err)
