@@ -13,7 +13,7 @@
 
 #define FLAGS_MAX   24
 #define PATIENCE_MS 5000 /* of a person, with a server that does not answer */
-#define COMMON	  7
+#define COMMON	    7
 
 static const struct cli_flag common[COMMON] = {
 	{"kubeconfig", true, NULL, NULL, "FILE  as kubectl reads it"},

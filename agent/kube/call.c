@@ -165,7 +165,9 @@ struct kube_call *kube_raw_start(struct kube *k, const struct kube_raw *raw, kub
 				 void *arg)
 {
 	struct kube_call *c = mem_alloc(sizeof *c);
-	int64_t deadline = raw->deadline_ms > 0 ? raw->deadline_ms : DEADLINE_MS;
+	int64_t deadline = raw->deadline_ms > 0 ? raw->deadline_ms
+			   : k->deadline_ms > 0 ? k->deadline_ms
+						: DEADLINE_MS;
 
 	c->k = k;
 	c->method = raw->method;

@@ -48,6 +48,11 @@ int kube_connect(struct kube *k, struct error *err)
 	return rc;
 }
 
+void kube_set_deadline(struct kube *k, int64_t ms)
+{
+	k->deadline_ms = ms;
+}
+
 int kube_new(struct loop *loop, struct kube_config *config, struct kube **out,
 	     struct error *err)
 {

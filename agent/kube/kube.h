@@ -19,6 +19,8 @@ int kube_new(struct loop *loop, struct kube_config *config /* taken over */, str
 void kube_free(struct kube *k); /* cancels calls and watches */
 const struct kube_config *kube_config_of(const struct kube *k);
 struct loop *kube_loop(const struct kube *k);
+/* For requests that name no deadline, discovery included; 30 s where this is not called. */
+void kube_set_deadline(struct kube *k, int64_t ms);
 
 /* ---- Kinds (discovery) ---- */
 

@@ -110,6 +110,7 @@ struct kube_discovery;
 struct kube_notes;
 
 struct kube {
+	int64_t deadline_ms; /* 0: the default */
 	struct loop *loop;
 	struct kube_config *config;
 	struct http *requests, *watching;
