@@ -229,6 +229,14 @@ class World:
         assert found is not None, "there is no Application"
         return found
 
+    def part_of(self) -> str:
+        """The label's value on the Application's objects."""
+        for o in self.cluster.api("GET", f"/api/v1/namespaces/{self.target}/configmaps")["items"]:
+            label = o["metadata"].get("labels", {}).get("applyset.kubernetes.io/part-of")
+            if label:
+                return str(label)
+        raise LookupError("no object of ours")
+
     def status(self) -> Json:
         return dict(self.application().get("status") or {})
 
