@@ -49,6 +49,11 @@ static int check_host_key(struct remote *r, const git_cert_hostkey *cert)
 			    host, host);
 }
 
+static bool is_address(const char *host)
+{
+	return strchr(host, ':') || strspn(host, "0123456789.") == strlen(host);
+}
+
 static int on_certificate(git_cert *cert, int valid, const char *host, void *arg)
 {
 	struct remote *r = arg;
@@ -58,11 +63,14 @@ static int on_certificate(git_cert *cert, int valid, const char *host, void *arg
 									     : 0;
 	if (cert->cert_type == GIT_CERT_X509 && valid)
 		return 0;
+	/* mbedTLS, which Debian builds libgit2 with, compares host names only. */
 	error_reason(
 		&r->seen, ERROR_DENIED, "CertificateRefused",
-		"%s: its certificate is not signed by %s, or is for another name, or expired",
+		"%s: its certificate is not signed by %s, or is for another name, or expired%s",
 		r->orders->url.host,
-		*r->orders->ca ? "the CA of the source" : "a CA of this system");
+		*r->orders->ca ? "the CA of the source" : "a CA of this system",
+		is_address(r->orders->url.host) ? "; write the host's name, not its address"
+						: "");
 	return GIT_ECERTIFICATE;
 }
 
@@ -157,6 +165,10 @@ static int failed(struct remote *r, int rc, const char *doing, struct error *err
 	if (rc == GIT_EAUTH || strstr(text, "status code: 401") ||
 	    strstr(text, "status code: 403"))
 		return git_library_error(err, ERROR_DENIED, "GitAuth", doing);
+	if (strstr(text, "status code: 404"))
+		return error_reason(
+			err, ERROR_TRANSIENT, "FetchFailed",
+			"%s: no such repository, or this login may not see it (404)", doing);
 	if (strstr(text, "File too large") || strstr(text, "object size limit"))
 		return error_reason(err, ERROR_INVALID, "PackTooLarge",
 				    "%s: more than %lld bytes to fetch", doing,

@@ -31,7 +31,7 @@ uint64_t policy_digest(const struct policy *p);
 
 /* ---- Refusals ---- */
 
-/* The closed list; docs/reference/refusals.md is made from refusal_table. */
+/* The closed list; docs/reference/reasons.md is made from refusal_table. */
 enum refusal_code {
 	REFUSAL_NONE,
 	REFUSAL_NO_POLICY,
