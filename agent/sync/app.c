@@ -223,6 +223,14 @@ static void on_retry(void *arg)
 		app_again(app);
 }
 
+static void on_save_due(void *arg)
+{
+	struct app *app = arg;
+
+	if (state_unsaved(&app->state))
+		state_save(app->saver);
+}
+
 static void on_saved(void *arg, const struct error *err)
 {
 	struct app *app = arg;
@@ -262,6 +270,7 @@ struct app *app_new(struct agent *a, const char *key)
 	timer_init(&app->poke, a->loop, on_poke, app);
 	timer_init(&app->retry, a->loop, on_retry, app);
 	timer_init(&app->report_timer, a->loop, app_report_now, app);
+	timer_init(&app->save_timer, a->loop, on_save_due, app);
 	for (int i = 0; i < CONDITIONS; i++)
 		app->conditions[i].status = -1;
 	return app;
@@ -291,6 +300,7 @@ void app_free(struct app *app)
 	timer_clear(&app->poke);
 	timer_clear(&app->retry);
 	timer_clear(&app->report_timer);
+	timer_clear(&app->save_timer);
 	map_clear(&app->dirty);
 	map_clear(&app->drifted);
 	for (size_t i = 0; (e = map_next(&app->fights, &i));)

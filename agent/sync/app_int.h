@@ -97,7 +97,7 @@ struct app {
 	struct source *source;
 
 	enum app_state phase;
-	struct timer poke, retry, report_timer;
+	struct timer poke, retry, report_timer, save_timer;
 	int64_t phase_since_ms; /* boot-time clock */
 
 	/* Facts, recorded by callbacks, read by app_step(). */
@@ -120,7 +120,7 @@ struct app {
 	struct plan *plan;
 	struct apply *apply;
 	struct outcome last; /* counts of the last finished sync */
-	struct map drifted; /* keys of objects that differ and are left so */
+	struct map drifted;  /* keys of objects that differ and are left so */
 	size_t waiting, kept;
 	bool manual, manual_prune; /* this sync was asked for by hand; it may prune */
 	bool sweep;	 /* what was applied must be looked at once, object by object */
@@ -171,7 +171,8 @@ void app_finish_repair(struct app *app);
 /* report.c: what happened, in one truth for status, conditions, events and commit status. */
 struct summary {
 	bool synced;
-	bool current; /* the target is the newest head: not an older one that is held or healed */
+	bool current; /* the target is the newest head: not an older one that is held or healed
+		       */
 	const char *reason; /* "" when all is well */
 	const char *text;
 	enum health health;

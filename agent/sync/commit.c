@@ -115,7 +115,8 @@ static bool commit_words(const struct app *app, const struct summary *s,
 		return app->has_head;
 	}
 	if (!s->current)
-		return false; /* what stands applied is another commit: this one is not judged yet */
+		return false; /* what stands applied is another commit: this one is not judged
+				 yet */
 	if (s->running) {
 		*state = COMMIT_PENDING;
 		buf_puts(text, app->operation.message ? app->operation.message : "verified");

@@ -15,6 +15,7 @@
 
 #define REPAIRS_ONE_BY_ONE 8	 /* more drifted objects than this are repaired in one plan */
 #define FIGHT_WINDOW_MS	   60000 /* an object repaired FIGHT_MAX times in it is left alone */
+#define SAVE_MS		   1000
 #define FIGHT_MAX	   5
 
 struct fight {
@@ -83,8 +84,8 @@ static bool repair_one(struct app *app, const char *key, int64_t now)
 	struct desired *d = source_of(app, key);
 	struct error err = ERROR_INIT;
 
-	if (!d || plan_repair(d, app->agent->live, &app->state.inventory, &po, key, &app->plan,
-			      &err))
+	if (!d ||
+	    plan_repair(d, app->agent->live, &app->state.inventory, &po, key, &app->plan, &err))
 		return false;
 	if (!app->plan) {
 		if (d == app->target) /* somebody else put it right */
@@ -174,8 +175,10 @@ void app_finish_repair(struct app *app)
 		timer_set(&app->retry, random_jitter(app->spec.retry_ms));
 	}
 	app->drift_seen_us = app->dirty.len ? clock_mono_us() : 0;
-	if (state_unsaved(&app->state))
-		state_save(app->saver);
+	/* A burst of repairs is one save; should we die before it, one more repair finds out.
+	 */
+	if (!timer_pending(&app->save_timer))
+		timer_set(&app->save_timer, SAVE_MS);
 	app_report(app);
 	app_poked(app);
 }

@@ -267,7 +267,8 @@ static void start_apply(struct app *app)
 	app_report(app);
 }
 
-/* A look that finds all as it was (after a restart, say) is no operation: the last one stays. */
+/* A look that finds all as it was (after a restart, say) is no operation: the last one stays.
+ */
 static bool is_news(const struct app *app)
 {
 	char hex[OBJECT_ID_HEX];

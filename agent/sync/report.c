@@ -115,7 +115,8 @@ void app_summarize(const struct app *app, struct summary *s)
 		s->health = desired_health(app->target, app->agent->live, s->why);
 		object_id_hex(verified_commit(desired_verified(app->target)), hex);
 		s->current = app->has_head &&
-			     object_id_eq(&app->head, verified_commit(desired_verified(app->target)));
+			     object_id_eq(&app->head,
+					  verified_commit(desired_verified(app->target)));
 	}
 	if (app->spec_err.kind != ERROR_NONE) {
 		s->reason = error_code(&app->spec_err);

@@ -156,7 +156,7 @@ int state_read(struct state *s, const struct value *object, struct error *err)
 struct inventory_entry *state_entry(struct state *s, const char *key)
 {
 	struct inventory_entry *e = inventory_get(&s->inventory, key);
-	int piece = 0;
+	int piece = 1; /* piece 0 holds the facts alone, so that saving them is always cheap */
 
 	if (e)
 		return e;

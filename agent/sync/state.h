@@ -3,8 +3,9 @@
  * namespace: last trusted commit, what was applied (inventory), first-seen times, reports,
  * history.
  *
- * An inventory of more than STATE_PIECE_MAX entries goes on in further objects (NAME-1, NAME-2,
- * ...), since one object is bounded by etcd. Saving sends only what changed, as merge patches.
+ * Object 0 holds the facts; the inventory is in objects 1, 2, ... (NAME-1, NAME-2) of at most
+ * STATE_PIECE_MAX entries each, since one object is bounded by etcd and a small one is quick to
+ * save. Saving sends only what changed, as merge patches.
  */
 #ifndef SYNC_STATE_H
 #define SYNC_STATE_H
@@ -45,7 +46,7 @@ struct state {
 	int piece_len[64];  /* entries in each piece */
 };
 
-#define STATE_PIECES 64 /* 128,000 entries: more than an application may have */
+#define STATE_PIECES 64 /* 126,000 entries: more than an application may have */
 
 void state_init(struct state *s, const char *app);
 void state_clear(struct state *s);

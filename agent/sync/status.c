@@ -147,9 +147,9 @@ struct value *app_status_value(struct arena *a, const struct app *app, const str
 
 	value_set_int(a, status, "observedGeneration", app->generation);
 	value_set_string(a, sync, "status",
-			 !app->has_head	     ? "Unknown"
-			 : s->synced ? "Synced"
-				     : "OutOfSync");
+			 !app->has_head ? "Unknown"
+			 : s->synced	? "Synced"
+					: "OutOfSync");
 	value_set(a, sync, "revision",
 		  app->has_head ? value_string(a, object_id_hex(&app->head, hex))
 				: value_null(a));

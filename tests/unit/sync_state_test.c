@@ -87,13 +87,14 @@ static void test_state__entries_fill_pieces_and_holes(void **test)
 		snprintf(key, sizeof key, "ConfigMap|t|%d", i);
 		state_entry(&s, key);
 	}
-	assert_int_equal(s.piece_len[0], STATE_PIECE_MAX);
-	assert_int_equal(s.piece_len[1], 1);
-	assert_int_equal(inventory_get(&s.inventory, "ConfigMap|t|2000")->piece, 1);
+	assert_int_equal(s.piece_len[0], 0);
+	assert_int_equal(s.piece_len[1], STATE_PIECE_MAX);
+	assert_int_equal(s.piece_len[2], 1);
+	assert_int_equal(inventory_get(&s.inventory, "ConfigMap|t|2000")->piece, 2);
 	state_forget(&s, "ConfigMap|t|5");
-	assert_int_equal(state_entry(&s, "ConfigMap|t|new")->piece, 0);
+	assert_int_equal(state_entry(&s, "ConfigMap|t|new")->piece, 1);
 	assert_int_equal(s.removed.len, 1);
-	assert_non_null(map_get(&s.removed, "0 ConfigMap|t|5"));
+	assert_non_null(map_get(&s.removed, "1 ConfigMap|t|5"));
 	assert_true(state_unsaved(&s));
 	state_clear(&s);
 }
