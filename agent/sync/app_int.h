@@ -189,7 +189,8 @@ void app_status_seen(struct app *app, const struct value *status); /* at first s
 /* null when ms is 0, so that a merge patch removes it */
 void app_put_time(struct arena *a, struct value *o, const char *key, int64_t ms);
 struct value *app_status_value(struct arena *a, const struct app *app, const struct summary *s);
-void app_forge_setup(struct app *app);
+void app_forge_setup(struct app *app); /* reads the token's Secret */
+void app_forge_again(void *app);       /* the same, for a timer */
 void app_post_commit_status(struct app *app, const struct summary *s);
 
 struct agent {

@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "sync/app_int.h"
 
+#define TOKEN_RETRY_MS 30000
+
 static void on_sent(void *arg, const struct commit_status *s, const struct error *err)
 {
 	struct app *app = arg;
@@ -19,6 +21,8 @@ static void on_sent(void *arg, const struct commit_status *s, const struct error
 	if (err) {
 		log_warn("forge", "commit status not written", "app", app->key, "commit",
 			 s->commit, "reason", error_code(err), "error", err->text, LOG_END);
+		if (err->kind == ERROR_DENIED) /* perhaps the token was replaced */
+			timer_set(&app->forge_timer, random_jitter(TOKEN_RETRY_MS));
 		return;
 	}
 	log_info("forge", "commit status", "app", app->key, "commit", s->commit, "state",
@@ -31,41 +35,67 @@ static void on_sent(void *arg, const struct commit_status *s, const struct error
 		state_save(app->saver);
 }
 
+/* data.KEY of a Secret, decoded; -1: absent or no base64. */
+static int secret_text(const struct value *secret, const char *key, struct buf *out)
+{
+	const struct value *v = value_at(secret, "data", key, NULL);
+
+	return !v || v->type != VALUE_STRING ||
+			       buf_put_base64_decoded(out, v->text.ptr, v->text.len)
+		       ? -1
+		       : 0;
+}
+
+static int forge_from_secret(struct app *app, const struct value *secret, struct error *err)
+{
+	AUTO(buf) token = BUF_INIT;
+	AUTO(buf) ca = BUF_INIT;
+
+	if (secret_text(secret, app->spec.status_key, &token) || !token.len)
+		return error_reason(err, ERROR_INVALID, "SecretInvalid",
+				    "Secret %s in namespace %s has no data.%s with the "
+				    "forge's token",
+				    app->spec.status_secret, app->agent->o.ns,
+				    app->spec.status_key);
+	while (token.len &&
+	       (token.ptr[token.len - 1] == '\n' || token.ptr[token.len - 1] == ' '))
+		buf_truncate(&token, token.len - 1);
+	struct forge_options o = {.provider = app->spec.status_provider,
+				  .repo_url = app->spec.repo_url,
+				  .api_url = app->spec.status_url,
+				  .token = token.ptr,
+				  .allow_http = app->agent->o.allow_http_urls};
+	if (!secret_text(secret, "caCert", &ca) && ca.len)
+		o.ca_data = ca.ptr;
+	return forge_new(app->agent->loop, &o, on_sent, app, &app->forge, err);
+}
+
 static void on_token(void *arg, struct kube_reply *r)
 {
 	struct app *app = arg;
-	const struct value *v = value_at(r->object, "data", app->spec.status_key, NULL);
-	AUTO(buf) token = BUF_INIT;
+	struct error err = r->err, before = app->forge_err;
 
 	app->secret_call = NULL;
-	if (r->err.kind != ERROR_NONE) {
-		app->forge_err = r->err;
-		error_wrap(&app->forge_err, "Secret %s with the forge's token",
-			   app->spec.status_secret);
-	} else if (!v || v->type != VALUE_STRING ||
-		   buf_put_base64_decoded(&token, v->text.ptr, v->text.len) || !token.len) {
-		error_reason(&app->forge_err, ERROR_INVALID, "SecretInvalid",
-			     "Secret %s in namespace %s has no data.%s with the forge's token",
-			     app->spec.status_secret, app->agent->o.ns, app->spec.status_key);
-	} else {
-		while (token.len &&
-		       (token.ptr[token.len - 1] == '\n' || token.ptr[token.len - 1] == ' '))
-			buf_truncate(&token, token.len - 1);
-		struct forge_options o = {.provider = app->spec.status_provider,
-					  .repo_url = app->spec.repo_url,
-					  .api_url = app->spec.status_url,
-					  .token = token.ptr,
-					  .allow_http = app->agent->o.allow_http_urls};
-		app->forge_err = (struct error)ERROR_INIT;
-		if (forge_new(app->agent->loop, &o, on_sent, app, &app->forge, &app->forge_err))
-			app->forge = NULL;
-	}
-	if (app->forge_err.kind != ERROR_NONE) {
+	if (err.kind != ERROR_NONE)
+		error_wrap(&err, "Secret %s with the forge's token", app->spec.status_secret);
+	else if (forge_from_secret(app, r->object, &err))
+		app->forge = NULL;
+	app->forge_err = err;
+	if (err.kind != ERROR_NONE) {
+		/* It may be created, or mended, after the Application. */
+		timer_set(&app->forge_timer, random_jitter(TOKEN_RETRY_MS));
+		if (text_eq(before.text, err.text))
+			return;
 		log_warn("forge", "commit statuses are off", "app", app->key, "reason",
-			 error_code(&app->forge_err), "error", app->forge_err.text, LOG_END);
-		app_note(app, true, "CommitStatusOff", app->forge_err.text);
+			 error_code(&err), "error", err.text, LOG_END);
+		app_note(app, true, "CommitStatusOff", err.text);
 	}
 	app_report(app);
+}
+
+void app_forge_again(void *arg)
+{
+	app_forge_setup(arg);
 }
 
 void app_forge_setup(struct app *app)

@@ -13,6 +13,7 @@
 #include "value/json.h"
 
 #define FOLD_MS	       150 /* reports within this time become one */
+#define LOADING_MS     2000
 #define STATUS_MANAGER "modelsync-status"
 
 static const char *const condition_types[CONDITIONS] = {
@@ -282,6 +283,11 @@ void app_report_now(void *arg)
 	    (!app->looked && app->spec_err.kind == ERROR_NONE &&
 	     app->state.broken.kind == ERROR_NONE && !app->spec.suspend))
 		return;
+	/* A first list is on its way, as after every start: wait for what it says. */
+	if (app->phase == APP_LOADING && clock_mono_ms() - app->phase_since_ms < LOADING_MS) {
+		timer_set(&app->report_timer, FOLD_MS);
+		return;
+	}
 	app_summarize(app, &s);
 	set_conditions(app, &s);
 	if (app->asked && !s.running && app->looked && !app->evaluate && !app->manual) {
