@@ -270,6 +270,7 @@ struct app *app_new(struct agent *a, const char *key)
 	timer_init(&app->poke, a->loop, on_poke, app);
 	timer_init(&app->retry, a->loop, on_retry, app);
 	timer_init(&app->report_timer, a->loop, app_report_now, app);
+	timer_init(&app->forge_timer, a->loop, app_forge_again, app);
 	timer_init(&app->save_timer, a->loop, on_save_due, app);
 	for (int i = 0; i < CONDITIONS; i++)
 		app->conditions[i].status = -1;
@@ -300,6 +301,7 @@ void app_free(struct app *app)
 	timer_clear(&app->poke);
 	timer_clear(&app->retry);
 	timer_clear(&app->report_timer);
+	timer_clear(&app->forge_timer);
 	timer_clear(&app->save_timer);
 	map_clear(&app->dirty);
 	map_clear(&app->drifted);

@@ -97,7 +97,7 @@ struct app {
 	struct source *source;
 
 	enum app_state phase;
-	struct timer poke, retry, report_timer, save_timer;
+	struct timer poke, retry, report_timer, save_timer, forge_timer;
 	int64_t phase_since_ms; /* boot-time clock */
 
 	/* Facts, recorded by callbacks, read by app_step(). */

@@ -104,6 +104,7 @@ void app_forge_setup(struct app *app)
 
 	forge_free(app->forge);
 	app->forge = NULL;
+	timer_cancel(&app->forge_timer);
 	if (app->secret_call)
 		kube_cancel(app->secret_call);
 	app->secret_call = NULL;

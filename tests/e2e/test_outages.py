@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bed import Cluster, Forge, HangingServer
-from manifests import config_map, install_crds, repository, text
+from manifests import config_map, install_crds, repository, secret, text
 from world import Proxy, World, kubeconfig_through
 
 
@@ -131,6 +131,19 @@ def test_forge_down_agent_restarted_then_told(world: World) -> None:
         proxy.open()
         agent.start()
         world.wait(lambda: world.commit_state(sha) == "success", "success after the restart", 30)
+
+
+def test_forge_token_that_comes_late(world: World) -> None:
+    """The Secret is made after the Application: nothing has to be restarted."""
+    world.use_forge(commitStatus={"provider": "gitea", "secretRef": {"name": "late"}})
+    agent = world.start()
+    line = agent.wait_line(10, msg="commit statuses are off")
+    assert "late" in line["error"]
+    sha = world.push_maps("a")
+    world.synced(sha)
+    assert world.events("CommitStatusOff")
+    world.put(secret("late", world.ns, token=world.forge.token))
+    world.wait(lambda: world.commit_state(sha) == "success", "success on the commit", 60)
 
 
 @pytest.mark.xdist_group("outage")
