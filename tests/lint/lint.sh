@@ -29,6 +29,7 @@ check_python() {
     [ -x "$ruff" ] || { echo "the tests' Python environment is missing: tests/deps.sh install"; return 1; }
     scripts py 'python3?' | xargs -r "$ruff" check --quiet --output-format concise --config tests/ruff.toml
 }
+check_reasons() { python3 $here/reasons.py; }
 check_chart() { python3 $here/source.py chart; }
 check_headers() { python3 $here/compile.py headers; }
 check_warnings() { python3 $here/compile.py warnings; }
@@ -69,7 +70,7 @@ run() {
 }
 
 main() {
-    [ $# -gt 0 ] || set -- layers headers format sizes words versions shell python chart unit warnings tidy
+    [ $# -gt 0 ] || set -- layers headers format sizes words versions shell python chart reasons unit warnings tidy
     for check; do
         declare -F "check_$check" >/dev/null || { echo "lint.sh: no check is called $check"; exit 2; }
         run "$check"
