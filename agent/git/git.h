@@ -4,10 +4,10 @@
  * In:  a URL, credentials, the refs that Applications want.
  * Out: a revision: this repository, this ref, this commit, and its objects readable by id.
  *
- * All network work and pack parsing happens in a re-executed child (`modelsync git-fetch`) with a
- * deadline, rlimits, Landlock and no Kubernetes token. It hands over packs and the heads it saw,
- * nothing else: the agent opens the bare object database, so no config, graft or shallow file of
- * the cache counts. The cache may be deleted at any time.
+ * All network work and pack parsing happens in a re-executed child (`modelsync git-fetch`) with
+ * a deadline, rlimits, Landlock and no Kubernetes token. It hands over packs and the heads it
+ * saw, nothing else: the agent opens the bare object database, so no config, graft or shallow
+ * file of the cache counts. The cache may be deleted at any time.
  */
 #ifndef GIT_GIT_H
 #define GIT_GIT_H
@@ -29,11 +29,11 @@ char *object_id_hex(const struct object_id *id, char out[OBJECT_ID_HEX]); /* ret
 bool object_id_eq(const struct object_id *a, const struct object_id *b);
 
 /* Caps, each with a reason code of its own; checked before anything of that size is stored. */
-#define GIT_COMMIT_MAX (64 * 1024)        /* CommitTooLarge */
-#define GIT_BLOB_MAX   (3 * 1024 * 1024)  /* FileTooLarge */
-#define GIT_TREE_DEPTH 32                 /* TreeTooDeep */
-#define GIT_TREE_PATH  1024              /* PathTooLong */
-#define GIT_TREE_FILES 50000              /* TooManyFiles */
+#define GIT_COMMIT_MAX (64 * 1024)	     /* CommitTooLarge */
+#define GIT_BLOB_MAX   (3 * 1024 * 1024)     /* FileTooLarge */
+#define GIT_TREE_DEPTH 32		     /* TreeTooDeep */
+#define GIT_TREE_PATH  1024		     /* PathTooLong */
+#define GIT_TREE_FILES 50000		     /* TooManyFiles */
 #define GIT_PACK_MAX   (512LL * 1024 * 1024) /* PackTooLarge */
 
 /* ---- Object database: read-only, by id. Closed when the last holder lets go. ---- */
@@ -51,37 +51,39 @@ bool odb_has(struct odb *odb, const struct object_id *id);
  * The content is hashed again and must give `id`. Reasons: ObjectMissing, ObjectCorrupt,
  * WrongObjectType, and the cap's. */
 int odb_read(struct odb *odb, const struct object_id *id, enum object_type type, size_t max,
-             struct buf *out, struct error *err);
+	     struct buf *out, struct error *err);
 
 struct tree_entry {
 	const char *path; /* relative to the walked folder, '/' between parts */
-	unsigned mode;    /* 0100644, 0100755, 0120000 symlink, 0160000 submodule */
+	unsigned mode;	  /* 0100644, 0100755, 0120000 symlink, 0160000 submodule */
 	struct object_id id;
 };
 /* All files under `path` ("" or "." is the root) of `tree`, in git's order, depth first when
  * `recurse`. fn returns -1 (with *err set) to stop. Names with "..", ".", ".git", '\0' or '\\',
- * and trees out of order, are refused (BadTree). A missing folder is PathMissing; a path that is
- * a file gives that one file. */
+ * and trees out of order, are refused (BadTree). A missing folder is PathMissing; a path that
+ * is a file gives that one file. */
 typedef int tree_fn(void *arg, const struct tree_entry *e, struct error *err);
 int odb_walk(struct odb *odb, const struct object_id *tree, const char *path, bool recurse,
-             tree_fn *fn, void *arg, struct error *err);
+	     tree_fn *fn, void *arg, struct error *err);
 /* Paths that differ between two trees (either may be NULL: empty), renames as delete and add.
  * A path that is no more has mode 0 and its old id. */
-int odb_diff(struct odb *odb, const struct object_id *old_tree, const struct object_id *new_tree,
-             tree_fn *fn, void *arg, struct error *err);
+int odb_diff(struct odb *odb, const struct object_id *old_tree,
+	     const struct object_id *new_tree, tree_fn *fn, void *arg, struct error *err);
 
 /* ---- Revision: what a source points at right now ---- */
 
-struct revision; /* opaque, immutable */
-const char *revision_url(const struct revision *r);    /* without credentials */
-const char *revision_target(const struct revision *r); /* as asked for: "main", "v1.2", id, HEAD */
+struct revision;				    /* opaque, immutable */
+const char *revision_url(const struct revision *r); /* without credentials */
+const char *
+revision_target(const struct revision *r); /* as asked for: "main", "v1.2", id, HEAD */
 const struct object_id *revision_commit(const struct revision *r); /* tags are peeled */
 /* The annotated tag it went through, or NULL. */
 const struct object_id *revision_tag(const struct revision *r);
 struct odb *revision_odb(const struct revision *r); /* borrowed */
 void revision_free(struct revision *r);
 
-/* A revision of a clone on this disk, for the command line: `spec` as git rev-parse takes it. */
+/* A revision of a clone on this disk, for the command line: `spec` as git rev-parse takes it.
+ */
 int revision_local(const char *dir, const char *spec, struct revision **out, struct error *err);
 
 /* ---- Repository: polled by the agent, one a URL however many Applications share it ---- */
@@ -89,12 +91,12 @@ int revision_local(const char *dir, const char *spec, struct revision **out, str
 struct repo_options {
 	const char *url;
 	const char *cache_dir; /* a folder of ours; the repository gets one below it */
-	const char *username, *password;              /* HTTPS, or NULL */
-	const char *ssh_private_key, *known_hosts;    /* text; SSH needs both */
-	const char *ca_data;                          /* PEM for HTTPS, or NULL: the system's */
-	bool allow_file, allow_http; /* switched on by flags of the agent only */
-	int64_t deadline_ms;         /* of one poll; 0: 60 s */
-	const char *self;            /* path of the modelsync program; NULL: /proc/self/exe */
+	const char *username, *password;	   /* HTTPS, or NULL */
+	const char *ssh_private_key, *known_hosts; /* text; SSH needs both */
+	const char *ca_data;			   /* PEM for HTTPS, or NULL: the system's */
+	bool allow_file, allow_http;		   /* switched on by flags of the agent only */
+	int64_t deadline_ms;			   /* of one poll; 0: 60 s */
+	const char *self; /* path of the modelsync program; NULL: /proc/self/exe */
 };
 
 struct repo;
@@ -103,7 +105,7 @@ struct repo;
 typedef void repo_on_poll(void *arg, struct repo *repo, const struct error *err);
 
 int repo_new(struct loop *loop, const struct repo_options *o, repo_on_poll *fn, void *arg,
-             struct repo **out, struct error *err);
+	     struct repo **out, struct error *err);
 void repo_free(struct repo *repo);
 /* Say which refs matter ("HEAD", branch, tag, full id); kept as a count. */
 void repo_want(struct repo *repo, const char *target);
@@ -114,11 +116,12 @@ void repo_poll(struct repo *repo);
 bool repo_polling(const struct repo *repo);
 /* From the last good poll. Reasons: RefMissing (ERROR_GONE), NotPolled (ERROR_TRANSIENT). */
 int repo_revision(struct repo *repo, const char *target, struct revision **out,
-                  struct error *err);
+		  struct error *err);
 /* A revision for a commit that was fetched before, for healing what was last applied. */
 int repo_revision_at(struct repo *repo, const struct object_id *commit, struct revision **out,
-                     struct error *err);
-int64_t repo_last_contact_ms(const struct repo *repo); /* wall clock of the last good poll, 0: never */
+		     struct error *err);
+int64_t
+repo_last_contact_ms(const struct repo *repo); /* wall clock of the last good poll, 0: never */
 
 /* Body of the hidden subcommand git-fetch: reads its orders from stdin, answers on stdout. */
 int git_fetch_main(int argc, char **argv);

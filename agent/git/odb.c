@@ -75,6 +75,17 @@ void odb_rest(struct odb *odb)
 	odb->db = NULL;
 }
 
+/* A clone as git sees it; in a pre-receive hook with what is being pushed, which is elsewhere. */
+static int open_local(struct odb *odb, git_odb **db)
+{
+	const char *quarantine = getenv("GIT_QUARANTINE_PATH");
+	int rc = git_odb_open(db, odb->dir);
+
+	if (rc == 0 && quarantine && *quarantine)
+		rc = git_odb_add_disk_alternate(*db, quarantine);
+	return rc;
+}
+
 /* Packs and loose objects of this folder and nothing else: git_odb_open() would follow an
  * alternates file, which the cache has no business to have. */
 static int open_bare(struct odb *odb, git_odb **db)
@@ -100,7 +111,7 @@ static int wake(struct odb *odb, struct error *err)
 
 	if (odb->db)
 		return 0;
-	rc = odb->alternates ? git_odb_open(&odb->db, odb->dir) : open_bare(odb, &odb->db);
+	rc = odb->alternates ? open_local(odb, &odb->db) : open_bare(odb, &odb->db);
 	if (rc < 0) {
 		odb->db = NULL;
 		return git_library_error(err, ERROR_TRANSIENT, "ObjectMissing",

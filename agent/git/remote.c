@@ -110,7 +110,7 @@ static int on_credentials(git_credential **out, const char *url, const char *use
 
 	if (o->url.scheme == URL_SSH)
 		return login_ssh(out, r, o->url.user ? o->url.user : user, allowed);
-	/* Redirects are off; credentials are bound to their host all the same. */
+	/* libgit2 follows redirects to another port even when told not to. */
 	if (git_url_parse(url, false, o->allow_http, &at, NULL) < 0)
 		return no_login(r, "it sent us elsewhere");
 	ours = at.scheme == o->url.scheme && at.port == o->url.port &&

@@ -5,9 +5,9 @@
  * Out: a verified revision, the only thing that desired_make() accepts, or a refusal.
  *
  * Every commit in (last_trusted, head] is split by our own strict grammar over the raw object
- * bytes, its signature checked over exactly those bytes, its signer looked up in allowed_signers
- * (OpenSSH's grammar, stricter), oldest first; the first that fails refuses the whole revision.
- * Fast-forward only. Nothing here talks to the network or to the cluster.
+ * bytes, its signature checked over exactly those bytes, its signer looked up in
+ * allowed_signers (OpenSSH's grammar, stricter), oldest first; the first that fails refuses the
+ * whole revision. Fast-forward only. Nothing here talks to the network or to the cluster.
  */
 #ifndef TRUST_TRUST_H
 #define TRUST_TRUST_H
@@ -19,12 +19,12 @@
 
 struct policy; /* immutable */
 
-/* From a TrustPolicy object (spec of modelsync.dev/v1alpha1). A field that this version does not
- * honour is refused by name (PolicyInvalid), never ignored: policies only narrow. */
+/* From a TrustPolicy object (spec of modelsync.dev/v1alpha1). A field that this version does
+ * not honour is refused by name (PolicyInvalid), never ignored: policies only narrow. */
 int policy_from_object(const struct value *object, struct policy **out, struct error *err);
 /* From the text of an allowed_signers file alone, for `modelsync verify`. */
 int policy_from_allowed_signers(const char *text, size_t len, struct policy **out,
-                                struct error *err);
+				struct error *err);
 void policy_free(struct policy *p);
 /* Changes whenever what the policy says changes; never 0. */
 uint64_t policy_digest(const struct policy *p);
@@ -66,10 +66,10 @@ struct refusal {
 	enum refusal_code code;
 	bool has_commit;
 	struct object_id commit;
-	char path[256];        /* or "" */
-	char fingerprint[64];  /* "SHA256:..." or "" */
-	char principal[128];   /* or "" */
-	char rule[64];         /* or "" */
+	char path[256];		   /* or "" */
+	char fingerprint[64];	   /* "SHA256:..." or "" */
+	char principal[128];	   /* or "" */
+	char rule[64];		   /* or "" */
 	char text[ERROR_TEXT_MAX]; /* one sentence: commit, seen, wanted */
 };
 
@@ -80,27 +80,28 @@ struct verified; /* opaque: only trust_check() makes one */
 /*
  * `last_trusted` NULL: the policy's first trust decides (pinned commit, whole history, or trust
  * on first use spelled out). `now_ms`: wall clock. `first_seen_ms`: when this agent first saw
- * the head (both must lie in the keys' validity). Returns 0 with *out owned by the caller, or -1
- * with `refusal` filled. Takes over nothing. Cost: one pass, O(new commits).
+ * the head (both must lie in the keys' validity). Returns 0 with *out owned by the caller, or
+ * -1 with `refusal` filled. Takes over nothing. Cost: one pass, O(new commits).
  */
 int trust_check(const struct revision *rev, const struct object_id *last_trusted,
-                const struct policy *policy, int64_t now_ms, int64_t first_seen_ms,
-                struct verified **out, struct refusal *refusal);
+		const struct policy *policy, int64_t now_ms, int64_t first_seen_ms,
+		struct verified **out, struct refusal *refusal);
 /*
  * A commit that is last_trusted itself or an ancestor of it by first parents: it was verified
  * when it was trusted. For healing and for going on after a restart; revoked keys are checked
  * again by the policy in force.
  */
 int trust_again(const struct revision *rev, const struct object_id *last_trusted,
-                const struct policy *policy, struct verified **out, struct refusal *refusal);
+		const struct policy *policy, struct verified **out, struct refusal *refusal);
 
 const struct object_id *verified_commit(const struct verified *v);
 const struct object_id *verified_tree(const struct verified *v);
 struct odb *verified_odb(const struct verified *v); /* borrowed, lives as long as v */
 const char *verified_url(const struct verified *v);
-const char *verified_signer(const struct verified *v);      /* principal, "" when first trust */
+const char *verified_signer(const struct verified *v);	    /* principal, "" when first trust */
 const char *verified_fingerprint(const struct verified *v); /* "SHA256:...", or "" */
-const char *verified_subject(const struct verified *v); /* first line of the message, made safe */
+const char *
+verified_subject(const struct verified *v); /* first line of the message, made safe */
 int64_t verified_committed_ms(const struct verified *v);
 size_t verified_commits(const struct verified *v); /* how many were checked in this pass */
 struct verified *verified_ref(struct verified *v);
@@ -114,7 +115,7 @@ struct verify_row {
 };
 typedef void verify_fn(void *arg, const struct verify_row *row);
 int trust_report(const struct revision *head, const struct object_id *base /* or NULL: root */,
-                 const struct policy *policy, int64_t now_ms, verify_fn *fn, void *arg,
-                 struct error *err);
+		 const struct policy *policy, int64_t now_ms, verify_fn *fn, void *arg,
+		 struct error *err);
 
 #endif

@@ -104,6 +104,12 @@ static void test_odb__content_that_does_not_give_its_id_is_refused(void **state)
 	odb = open_objects(f);
 	assert_int_equal(odb_read(odb, &b, OBJECT_BLOB, 99, &out, &err), -1);
 	assert_string_equal(error_code(&err), "ObjectCorrupt");
+	/* by our own check alone, too */
+	git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
+	err = (struct error)ERROR_INIT;
+	assert_int_equal(odb_read(odb, &b, OBJECT_BLOB, 99, &out, &err), -1);
+	assert_string_equal(error_code(&err), "ObjectCorrupt");
+	git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
 	fixture_sh(f, "chmod u+w .git/objects/%.2s/%s && echo x > .git/objects/%.2s/%s", ha,
 		   ha + 2, ha, ha + 2);
 	odb_rest(odb);

@@ -211,6 +211,9 @@ static void test_check__key_must_be_valid_when_signed_and_when_seen(void **state
 		 REFUSAL_NONE},
 		{"valid-before=\"20250101Z\"", "2025-01-01T00:00:01Z", "2025-01-01T00:00:01Z",
 		 REFUSAL_KEY_EXPIRED},
+		/* dated too late by a clock that is ahead */
+		{"valid-before=\"20250101Z\"", "2025-01-01T00:02:00Z", "2024-12-31T23:59:00Z",
+		 REFUSAL_KEY_EXPIRED},
 		/* backdated: git says good, we saw it too late */
 		{"valid-before=\"20250101Z\"", "2024-12-31T00:00:00Z", "2025-06-01T00:00:00Z",
 		 REFUSAL_KEY_EXPIRED},
@@ -242,6 +245,10 @@ static void test_check__key_must_be_valid_when_signed_and_when_seen(void **state
 		if (check_as(f, rev, NULL, p, T("2025-06-01T00:00:00Z"), T(rows[i].seen), &r,
 			     NULL) != rows[i].code)
 			fail_msg("row %zu: seen %s", i, r.text);
+		if (r.code == REFUSAL_BAD_NAMESPACE)
+			assert_non_null(strstr(r.text, "allowedSigners line 1"));
+		if (r.code)
+			assert_string_equal(r.principal, "alice");
 		policy_free(p);
 	}
 }

@@ -92,7 +92,9 @@ static void test_range__only_fast_forward_by_first_parents(void **state)
 	c = fixture_commit(f, "c");
 	assert_int_equal(check(f, "main", &a, p), REFUSAL_NONE);
 	/* rewound */
-	assert_int_equal(check(f, "main~1", &c, p), REFUSAL_NOT_FAST_FORWARD);
+	assert_int_equal(check_as(f, "main~1", &c, p, clock_now_ms(), 0, &r, NULL),
+			 REFUSAL_NOT_FAST_FORWARD);
+	assert_non_null(strstr(r.text, "is older than"));
 	assert_int_equal(check(f, "main~2", &c, p), REFUSAL_NOT_FAST_FORWARD);
 	/* another signed line of work put in its place */
 	assert_int_equal(check_as(f, "dev", &c, p, clock_now_ms(), 0, &r, NULL),
