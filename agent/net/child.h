@@ -14,10 +14,10 @@ struct child;
 
 struct child_options {
 	const char *const *argv; /* argv[0] is a path, or a name looked up in PATH */
-	const char *const *env;  /* NULL-terminated "A=b"; NULL: only PATH, HOME, LANG=C.UTF-8 */
-	const char *stdin_data;  /* copied; NULL: empty */
+	const char *const *env; /* NULL-terminated "A=b"; NULL: only PATH, HOME, LANG=C.UTF-8 */
+	const char *stdin_data; /* copied; NULL: empty */
 	size_t stdin_len;
-	int64_t deadline_ms; /* required, > 0 */
+	int64_t deadline_ms;	       /* required, > 0 */
 	size_t stdout_max, stderr_max; /* bytes kept and allowed; 0: 1 MiB and 64 KiB */
 };
 
@@ -32,8 +32,8 @@ struct child_result {
 typedef void child_on_done(void *arg, struct child_result *result);
 
 /* on_done is called exactly once, from the loop, unless cancelled before. */
-int child_start(struct loop *loop, const struct child_options *o, child_on_done *on_done, void *arg,
-                struct child **out, struct error *err);
+int child_start(struct loop *loop, const struct child_options *o, child_on_done *on_done,
+		void *arg, struct child **out, struct error *err);
 void child_cancel(struct child *c); /* kills the group; nothing is called afterwards */
 
 /* The same without a loop, for command-line use and exec plugins: blocks until it ended. */

@@ -17,7 +17,7 @@ struct loop;
 
 int loop_new(struct loop **out, struct error *err); /* also ignores SIGPIPE, starts libcurl */
 void loop_free(struct loop *loop); /* everything that uses it must be freed before */
-void loop_run(struct loop *loop); /* until loop_stop() */
+void loop_run(struct loop *loop);  /* until loop_stop() */
 void loop_stop(struct loop *loop);
 struct event_base *loop_base(struct loop *loop);
 
@@ -28,7 +28,8 @@ struct timer {
 	void *arg;
 };
 void timer_init(struct timer *t, struct loop *loop, void (*fn)(void *arg), void *arg);
-void timer_set(struct timer *t, int64_t ms); /* replaces what was set; 0: next turn of the loop */
+void timer_set(struct timer *t,
+	       int64_t ms); /* replaces what was set; 0: next turn of the loop */
 void timer_cancel(struct timer *t);
 bool timer_pending(const struct timer *t);
 void timer_clear(struct timer *t); /* frees; zeroed or cleared ones are fine */

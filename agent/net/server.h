@@ -19,16 +19,17 @@ struct server_request {
 };
 
 struct server_reply {
-	int status; /* preset 200 */
+	int status;		  /* preset 200 */
 	const char *content_type; /* static; preset "text/plain; charset=utf-8" */
 	struct buf body;
 };
 
-typedef void server_handler(void *arg, const struct server_request *r, struct server_reply *reply);
+typedef void server_handler(void *arg, const struct server_request *r,
+			    struct server_reply *reply);
 
 /* address: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses), port 0 picks a free one. */
 int server_new(struct loop *loop, const char *address, server_handler *handler, void *arg,
-               struct server **out, struct error *err);
+	       struct server **out, struct error *err);
 int server_port(const struct server *s);
 void server_free(struct server *s);
 

@@ -12,7 +12,7 @@
 /* One JSON text. *out lives in `a`. Reasons: JsonInvalid, DuplicateKey, TooLarge, TooDeep,
  * TooManyNodes. The error's text has "line L, column C". */
 int value_json_parse(struct arena *a, const char *data, size_t len,
-                     const struct value_limits *limits, struct value **out, struct error *err);
+		     const struct value_limits *limits, struct value **out, struct error *err);
 
 /* Canonical: keys sorted by bytes, no white space, shortest escapes. The same tree gives the
  * same bytes on any machine; numbers are written as they were read. */

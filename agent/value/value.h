@@ -2,7 +2,8 @@
  * value/value.h - the tree of a Kubernetes object.
  *
  * In:  YAML (value/yaml.h) or JSON (value/json.h) from outside, or built by us.
- * Out: a tree whose numbers are kept as text, whose maps keep their order, and its canonical JSON.
+ * Out: a tree whose numbers are kept as text, whose maps keep their order, and its canonical
+ * JSON.
  *
  * A tree lives in the arena it was made in. Strings have a length and are NUL-terminated; they
  * contain no NUL inside, since the readers refuse it. Keys of one object are unique.
@@ -18,7 +19,14 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-enum value_type { VALUE_NULL, VALUE_BOOL, VALUE_NUMBER, VALUE_STRING, VALUE_ARRAY, VALUE_OBJECT };
+enum value_type {
+	VALUE_NULL,
+	VALUE_BOOL,
+	VALUE_NUMBER,
+	VALUE_STRING,
+	VALUE_ARRAY,
+	VALUE_OBJECT
+};
 
 struct member {
 	const char *key; /* NUL-terminated, in the arena */
@@ -31,7 +39,8 @@ struct value {
 	uint32_t line, column; /* where it stood in its document, from 1; 0: made by us */
 	union {
 		bool boolean;
-		struct { /* VALUE_STRING, VALUE_NUMBER (JSON number syntax, as it was written) */
+		struct { /* VALUE_STRING, VALUE_NUMBER (JSON number syntax, as it was written)
+			  */
 			const char *ptr;
 			size_t len;
 		} text;
@@ -53,7 +62,8 @@ struct value_limits {
 	int depth;    /* TooDeep */
 };
 extern const struct value_limits value_limits_manifest; /* 3 MiB, 100,000 nodes, depth 100 */
-extern const struct value_limits value_limits_api; /* API server's answers: 64 MiB, 4,000,000, 100 */
+extern const struct value_limits
+	value_limits_api; /* API server's answers: 64 MiB, 4,000,000, 100 */
 
 /* Making. */
 struct value *value_null(struct arena *a);
@@ -76,7 +86,8 @@ bool value_remove(struct value *object, const char *key); /* true: it was there 
 /* The object at `key`, made empty when absent (or when something else stood there). */
 struct value *value_object_at(struct arena *a, struct value *object, const char *key);
 
-/* Reading. NULL or a wrong type anywhere gives NULL (or the fallback): no crash on hostile trees. */
+/* Reading. NULL or a wrong type anywhere gives NULL (or the fallback): no crash on hostile
+ * trees. */
 struct value *value_get(const struct value *object, const char *key);
 /* value_at(v, "metadata", "name", NULL): follows keys; a key "#3" is the fourth array item. */
 struct value *value_at(const struct value *v, ...) __attribute__((sentinel));
@@ -88,19 +99,20 @@ int64_t value_get_int(const struct value *object, const char *key, int64_t fallb
 size_t value_len(const struct value *v); /* of an array or object; 0 for all else */
 const char *value_type_name(enum value_type type);
 
-bool value_equal(const struct value *a, const struct value *b); /* order of keys doesn't matter */
+bool value_equal(const struct value *a,
+		 const struct value *b); /* order of keys doesn't matter */
 
 /* Drop members that are null, everywhere (server-side apply gives them no meaning we want). */
 void value_drop_nulls(struct value *v);
 
 /* for each item / member of v, which may be NULL or of another type (then: none). */
-#define array_each(v, i, item)                                                                     \
-	for (size_t i = 0; (v) && (v)->type == VALUE_ARRAY && i < (v)->array.len &&                \
-	                   ((item) = (v)->array.items[i], 1);                                      \
+#define array_each(v, i, item)                                                      \
+	for (size_t i = 0; (v) && (v)->type == VALUE_ARRAY && i < (v)->array.len && \
+			   ((item) = (v)->array.items[i], 1);                       \
 	     i++)
-#define object_each(v, i, m)                                                                       \
-	for (size_t i = 0; (v) && (v)->type == VALUE_OBJECT && i < (v)->object.len &&              \
-	                   ((m) = &(v)->object.members[i], 1);                                     \
+#define object_each(v, i, m)                                                          \
+	for (size_t i = 0; (v) && (v)->type == VALUE_OBJECT && i < (v)->object.len && \
+			   ((m) = &(v)->object.members[i], 1);                        \
 	     i++)
 
 #endif

@@ -21,11 +21,11 @@ struct value_docs {
 void value_docs_clear(struct value_docs *docs); /* the trees belong to the arena */
 
 /* All documents of one file (JSON is YAML too; a file that starts with '{' or '[' should go to
- * value_json_parse, which is stricter about keys). Reasons: YamlInvalid, DuplicateKey, TooLarge,
- * TooDeep, TooManyNodes, UnsupportedTag. */
+ * value_json_parse, which is stricter about keys). Reasons: YamlInvalid, DuplicateKey,
+ * TooLarge, TooDeep, TooManyNodes, UnsupportedTag. */
 int value_yaml_parse(struct arena *a, const char *data, size_t len,
-                     const struct value_limits *limits, struct value_docs *out,
-                     struct error *err);
+		     const struct value_limits *limits, struct value_docs *out,
+		     struct error *err);
 
 /* YAML that reads back as the same tree; keys in their order. For -o yaml and diffs. */
 void value_yaml_write(const struct value *v, struct buf *out);
