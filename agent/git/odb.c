@@ -75,7 +75,7 @@ void odb_rest(struct odb *odb)
 	odb->db = NULL;
 }
 
-/* A clone as git sees it; in a pre-receive hook with what is being pushed, which is elsewhere. */
+/* A clone as git sees it; in a pre-receive hook with what is being pushed. */
 static int open_local(struct odb *odb, git_odb **db)
 {
 	const char *quarantine = getenv("GIT_QUARANTINE_PATH");

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "sync/app_int.h"
 
-#define TOKEN_RETRY_MS 30000
+#define TOKEN_RETRY_MS 10000
 
 static void on_sent(void *arg, const struct commit_status *s, const struct error *err)
 {
@@ -21,8 +21,8 @@ static void on_sent(void *arg, const struct commit_status *s, const struct error
 	if (err) {
 		log_warn("forge", "commit status not written", "app", app->key, "commit",
 			 s->commit, "reason", error_code(err), "error", err->text, LOG_END);
-		if (err->kind == ERROR_DENIED) /* perhaps the token was replaced */
-			timer_set(&app->forge_timer, random_jitter(TOKEN_RETRY_MS));
+		/* Perhaps the token was replaced, or the forge's CA. */
+		timer_set(&app->forge_timer, random_jitter(TOKEN_RETRY_MS));
 		return;
 	}
 	log_info("forge", "commit status", "app", app->key, "commit", s->commit, "state",
