@@ -27,6 +27,10 @@ from bed import (
 )
 
 
+# one after the other, also with several workers: they take down what they share
+pytestmark = pytest.mark.xdist_group("bed")
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
     return Cluster.start("bed", audit=True)

@@ -42,7 +42,8 @@ def test_api_server_out_of_reach_and_back(world: World, api_proxy: Proxy, how: s
         api_proxy.close()       # what hung for long is cut, as by any network
     api_proxy.open()
     world.synced(sha, 60)
-    assert world.names() == ["a", "b", "d"] and world.value("a") == "1"
+    world.wait(lambda: world.names() == ["a", "b", "d"] and world.value("a") == "1",
+               "what drifted meanwhile to be healed")
     world.heals("a")
 
 
@@ -87,7 +88,8 @@ def test_api_server_stopped_for_real(forge: Forge, tmp_path: Path) -> None:
         cluster.start_component("apiserver")
         world.delete("a")
         world.synced(sha, 60)
-        assert world.names() == ["a", "b", "c"] and world.value("b") == "2"
+        world.wait(lambda: world.names() == ["a", "b", "c"] and world.value("b") == "2",
+                   "what was deleted meanwhile to be healed")
         world.heals("a")
     finally:
         world.close()
