@@ -135,9 +135,7 @@ static bool commit_words(const struct app *app, const struct summary *s,
 	if (app->refusal.code != REFUSAL_NONE ||
 	    (app->failure.kind != ERROR_NONE && app->failure.kind != ERROR_TRANSIENT)) {
 		*state = COMMIT_FAILURE;
-		if (!text_starts(s->text, s->reason)) /* refusals begin with their code */
-			buf_printf(text, "%s: ", s->reason);
-		buf_puts(text, s->text);
+		buf_printf(text, "%s: %s", s->reason, s->text);
 		return true;
 	}
 	if (app->failure.kind == ERROR_TRANSIENT) {

@@ -103,6 +103,14 @@ void app_note(struct app *app, bool warning, const char *reason, const char *not
 
 /* ---- Summary: the one truth that status, commit status and conditions are made from ---- */
 
+/* A refusal's sentence begins with its code, which stands beside it here. */
+static const char *without_code(const char *text, const char *code)
+{
+	size_t n = strlen(code);
+
+	return text_starts(text, code) && text_starts(text + n, ": ") ? text + n + 2 : text;
+}
+
 void app_summarize(const struct app *app, struct summary *s)
 {
 	char hex[OBJECT_ID_HEX] = "";
@@ -130,7 +138,7 @@ void app_summarize(const struct app *app, struct summary *s)
 		s->text = "spec.suspend is true: nothing is polled, applied or repaired";
 	} else if (app->refusal.code != REFUSAL_NONE) {
 		s->reason = refusal_table[app->refusal.code].code;
-		s->text = app->refusal.text;
+		s->text = without_code(app->refusal.text, s->reason);
 	} else if (app->failure.kind != ERROR_NONE) {
 		s->reason = error_code(&app->failure);
 		s->text = app->failure.text;
