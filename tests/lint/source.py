@@ -16,7 +16,7 @@ ORDER = (
     "validator",
 )
 FUNCTION_MAX = {"agent": 80, "tests": 160}  # tests keep their tables inside
-FILE_MAX = 600
+FILE_MAX = {"agent": 600, "tests": 700}
 
 # Written in pieces, so that this file does not find itself.
 MACHINE_PATHS = re.compile(r"(?<![\w.~}-])/(?:wor" r"k|roo" r"t|hom" r"e/[a-z]\w*)/")
@@ -103,8 +103,9 @@ def sizes():
     for path in files("agent/*.[ch]", "tests/*.[ch]"):
         text = lines(path)
         start, most = None, FUNCTION_MAX[path.split("/")[0]]
-        if len(text) > FILE_MAX:
-            yield f"{path}:1: {len(text)} lines, at most {FILE_MAX}"
+        longest = FILE_MAX[path.split("/")[0]]
+        if len(text) > longest:
+            yield f"{path}:1: {len(text)} lines, at most {longest}"
         for n, line in enumerate(text, 1):
             if line == "{":
                 start = n
