@@ -201,6 +201,12 @@ static int read_exec(struct kube_config *c, const struct value *exec, const char
 			"%s: exec.interactiveMode is Always: the agent has no terminal to "
 			"ask on; use a plugin that can work without",
 			where);
+	if (value_get_bool(exec, "provideClusterInfo", false))
+		return error_set(
+			err, ERROR_REFUSED,
+			"%s: exec.provideClusterInfo is not supported: give the plugin "
+			"what it needs by args or env",
+			where);
 	if (value_len(value_get(exec, "args")) > ITEMS_MAX ||
 	    value_len(value_get(exec, "env")) > ITEMS_MAX)
 		return error_set(err, ERROR_INVALID, "%s: exec has more than %d args or env",

@@ -89,15 +89,19 @@ struct kube_call;
 typedef void kube_on_reply(void *arg, struct kube_reply *reply);
 
 /*
- * Error mapping (measured on 1.36): 401, 403 -> ERROR_DENIED ("Unauthorized", "Forbidden");
- * 404 of a namespace -> ERROR_INVALID "NamespaceMissing"; other 404 -> ERROR_GONE "NotFound"
- * or, when the path itself is not served, "KindUnknown"; 409 with FieldManagerConflict ->
- * ERROR_CONFLICT "FieldConflict" (text names the manager and fields); other 409 ->
- * ERROR_CONFLICT "Conflict"; 400, 422 -> ERROR_INVALID "Rejected" (with causes); 500 whose
+ * Error mapping (measured on 1.36): 401, 403 -> ERROR_DENIED ("Unauthorized", "Forbidden"), but
+ * a namespace that is being deleted -> ERROR_TRANSIENT "NamespaceTerminating"; 404 of a
+ * namespace -> ERROR_INVALID "NamespaceMissing"; other 404 -> ERROR_GONE "NotFound" or, when
+ * the path itself is not served, "KindUnknown"; 409 with FieldManagerConflict -> ERROR_CONFLICT
+ * "FieldConflict" (text names the manager and fields); other 409 -> ERROR_CONFLICT "Conflict";
+ * 410 -> ERROR_GONE "Expired"; 400, 422 -> ERROR_INVALID "Rejected" (with causes); 500 whose
  * message is a schema error of server-side apply ("field not declared in schema", "expected
- * ...") -> ERROR_INVALID "Rejected"; 413 -> ERROR_INVALID "TooLarge"; 429, other 5xx, no answer
- * -> ERROR_TRANSIENT "ServerBusy", "ServerError", "Unreachable". Bodies of Secrets are never
- * quoted in a text.
+ * ...", "failed to convert
+ * ...") -> ERROR_INVALID "Rejected"; 413, and a 500 of etcd's limit -> ERROR_INVALID
+ * "TooLarge"; 429, other 5xx, no answer -> ERROR_TRANSIENT "ServerBusy", "ServerError",
+ * "Unreachable"; TLS refused by either side -> ERROR_DENIED "TlsFailed". Bodies of Secrets are
+ * never quoted in a text. A CREATE may reach the server twice when a kept connection is closed
+ * under it: a Conflict then may be our own first try.
  */
 struct kube_call *kube_send(struct kube *k, const struct kube_request *r, kube_on_reply *fn,
 			    void *arg);
@@ -119,7 +123,7 @@ struct kube_watch_options {
  * A list, then a watch, for ever: streamed where the server can (WatchList), list and watch
  * where not; bookmarks; reconnects with the last resourceVersion; 410 starts over.
  * on_begin: a full list starts; what is not seen between it and on_synced is gone.
- * on_event: `object` is valid only inside the call.
+ * on_event: `object` is valid only inside the call; it has apiVersion and kind.
  * on_broken: the server can't be reached or refuses (told once per outage); it goes on trying.
  */
 struct kube_watch_ops {

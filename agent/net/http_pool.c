@@ -127,8 +127,11 @@ static void pool_free(struct pool *p)
 			break;
 		}
 	curl_multi_cleanup(p->multi);
-	while (p->socks)
-		sock_free(p->socks);
+	for (struct sock *sock = p->socks, *next; sock; sock = next) {
+		next = sock->next;
+		event_free(sock->event);
+		free(sock);
+	}
 	timer_clear(&p->timer);
 	free(p);
 }

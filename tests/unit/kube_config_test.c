@@ -150,6 +150,9 @@ static void test_config__every_refusal_says_what_to_do(void **state)
 		{WITH_USER("exec: {command: x, interactiveMode: Always, apiVersion: "
 			   "client.authentication.k8s.io/v1}"),
 		 false, ERROR_REFUSED, "has no terminal"},
+		{WITH_USER("exec: {command: x, provideClusterInfo: true, apiVersion: "
+			   "client.authentication.k8s.io/v1}"),
+		 false, ERROR_REFUSED, "exec.provideClusterInfo is not supported"},
 		{"kind: Pod\n", false, ERROR_INVALID, "kind is Pod, wanted Config"},
 		{"contexts: []\n", false, ERROR_INVALID, "no current-context is set"},
 		{"current-context: x\ncontexts: [{name: b}, {name: a}]\n", false, ERROR_INVALID,
