@@ -42,8 +42,10 @@ CASES = {
     "missing-namespace": (text(config_map("bad", namespace="no-such-namespace", k="1")),
                           "NamespaceMissing", ["no-such-namespace"]),
     "no-string": (NO_NUMBER, "Rejected", ["app/bad.yaml:1", "bad", "k"]),
-    "field-value": (text(PORTS), "Rejected", ["app/bad.yaml:1", "Service", "bad", "port", "65535"]),
-    "cross-field": (text(SELECTOR), "Rejected", ["app/bad.yaml:1", "Deployment", "bad", "selector"]),
+    "field-value": (text(PORTS), "Rejected",
+                    ["app/bad.yaml:1", "Service", "bad", "port", "65535"]),
+    "cross-field": (text(SELECTOR), "Rejected",
+                    ["app/bad.yaml:1", "Deployment", "bad", "selector"]),
     "data-key": (text(LONG_KEY), "Rejected", ["app/bad.yaml:1", "ConfigMap", "bad", "data"]),
 }
 
@@ -242,7 +244,8 @@ def test_spec_that_is_not_honoured_is_refused_by_name(world: World) -> None:
     world.apply_app(source={"helm": {"valueFiles": ["x"]}})
     world.wait(lambda: "spec.source.helm" in world.condition("Ready")["message"] and
                world.condition("Ready")["reason"] == "NotSupported", "the field's name")
-    world.apply_app(syncPolicy={"automated": {"enabled": True}, "syncOptions": ["CreateNamespace=true"]})
+    world.apply_app(syncPolicy={"automated": {"enabled": True},
+                                "syncOptions": ["CreateNamespace=true"]})
     world.wait(lambda: "CreateNamespace=true" in world.condition("Ready")["message"], "the option")
     world.apply_app()
     world.synced(sha)

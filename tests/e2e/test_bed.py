@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,15 +26,14 @@ from bed import (
     run,
     wait_until,
 )
+from bedlib.common import locked, state_root
 
 
-# one after the other, also with several workers: they take down what they share
-pytestmark = pytest.mark.xdist_group("bed")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Cluster:
-    return Cluster.start("bed", audit=True)
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """For one test at a time, also with several workers: they take down what they share."""
+    with locked(state_root() / "test_bed.lock"):
+        yield Cluster.start("bed", audit=True)
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,8 @@ def test_status_wait_sync(world: World) -> None:
     found = json.loads(world.modelsync("status", "-o", "json"))
     assert [i["metadata"]["name"] for i in found["items"]] == [world.app]
     assert "lastTrusted: " + sha in world.modelsync("status", world.app, "-o", "yaml")
-    assert json.loads(world.modelsync("wait", world.app, "-o", "json"))["sync"]["status"] == "Synced"
+    found = json.loads(world.modelsync("wait", world.app, "-o", "json"))
+    assert found["sync"]["status"] == "Synced"
     assert json.loads(world.modelsync("sync", world.app, "-o", "json"))["lastTrusted"] == sha
     world.modelsync("wait", world.app, "--revision", "0" * 40, "--timeout", "1s", code=1)
     world.modelsync("wait", world.app, "--synced")

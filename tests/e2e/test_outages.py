@@ -73,7 +73,6 @@ def test_api_server_cut_at_random_moments(world: World, api_proxy: Proxy) -> Non
         assert {world.value(n) for n in names[:5]} == {str(round_)}
 
 
-@pytest.mark.xdist_group("outage")
 def test_api_server_stopped_for_real(forge: Forge, tmp_path: Path) -> None:
     cluster = Cluster.start("e2e-out", audit=True)
     install_crds(cluster)
@@ -148,7 +147,6 @@ def test_forge_token_that_comes_late(world: World) -> None:
     world.wait(lambda: world.commit_state(sha) == "success", "success on the commit", 60)
 
 
-@pytest.mark.xdist_group("outage")
 def test_forge_stopped_for_real(cluster: Cluster, tmp_path: Path) -> None:
     forge = Forge.start("e2e-out")
     world = World(cluster, forge, tmp_path)

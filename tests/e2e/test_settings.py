@@ -7,7 +7,7 @@ import json
 import time
 
 from bed import wait_until
-from manifests import config_map, text
+from manifests import application, config_map, text
 from world import World
 
 MANUAL = {"automated": {"prune": True, "selfHeal": False}}
@@ -113,7 +113,6 @@ def test_new_path_of_the_same_application(world: World) -> None:
 
 
 def test_two_applications_of_one_repository(world: World) -> None:
-    from manifests import application
     world.use_folder()
     world.put(application(world.ns, "other", world.url, world.target,
                           source={"path": "other"}))
@@ -122,7 +121,7 @@ def test_two_applications_of_one_repository(world: World) -> None:
                       "other/b.yaml": text(config_map("b", k="1"))})
     world.synced(sha)
     world.wait(lambda: world.names() == ["a", "b"], "both")
-    assert world.metric("modelsync_source_contact_age_seconds{url=\"%s\"}" % world.url) >= 0
+    assert world.metric(f'modelsync_source_contact_age_seconds{{url="{world.url}"}}') >= 0
     out = world.modelsync("status")
     assert "web" in out and "other" in out
 

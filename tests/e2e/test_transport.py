@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-import pytest
-
 from bed import Cluster, Forge, Repo, wait_until
 from manifests import config_map, key_pair, repository, secret, text
 from world import World
@@ -70,7 +68,6 @@ def test_branch_that_does_not_exist(world: World) -> None:
     assert "no-such-branch" in world.condition("Ready")["message"]
 
 
-@pytest.mark.xdist_group("outage")
 def test_https_forge_with_its_own_authority(cluster: Cluster, tmp_path: Path) -> None:
     forge = Forge.start("e2e-tls", https=True)
     assert forge.ca_file

@@ -51,10 +51,9 @@ class World:
         self.kubeconfig = cluster.kubeconfig_for(self.user, ["system:masters"])
         self.port = free_ports(1)[0]
         self.agent: Agent | None = None
-        self.extra_logs: list[Path] = []
         for name in (self.ns, self.target):
-            self.create(f"/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",
-                                                "metadata": {"name": name}})
+            self.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",
+                                               "metadata": {"name": name}})
 
     # ---- set-up ----
 
@@ -63,8 +62,8 @@ class World:
         self.repo_name = self.forge.create_repo("team", f"fleet-{self.ns}", private=private)
         self.url = self.forge.http_url(self.repo_name)
         self.repo = Repo.clone(self.forge, self.repo_name, self.folder / "tree", self.dev)
-        self.put(manifests.repository(self.ns, self.forge.url, username=self.forge.admin["username"],
-                                      password=self.forge.token),
+        self.put(manifests.repository(self.ns, self.forge.url, password=self.forge.token,
+                                      username=self.forge.admin["username"]),
                  manifests.secret("forge", self.ns, token=self.forge.token))
         spec.setdefault("commitStatus", self.commit_status())
         return self._rest(policy, spec)
