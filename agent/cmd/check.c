@@ -110,7 +110,8 @@ static void add_kinds(struct manifests_count *all, const char *kinds)
 	size_t used = strlen(all->unknown_kinds);
 
 	if (*kinds && used + strlen(kinds) + 3 < sizeof all->unknown_kinds)
-		sprintf(all->unknown_kinds + used, "%s%s", used ? ", " : "", kinds);
+		snprintf(all->unknown_kinds + used, sizeof all->unknown_kinds - used, "%s%s",
+			 used ? ", " : "", kinds);
 }
 
 static void check_path(struct options *o, const char *path)

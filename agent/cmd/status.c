@@ -89,8 +89,8 @@ static void print_history(struct cli *c, const struct value *history)
 			 (long long)value_get_int(item, "created", 0));
 		cell(t, text);
 		snprintf(text, sizeof text, "%lld",
-			 (long long)(value_get_int(item, "updated", 0) +
-				     value_get_int(item, "repaired", 0)));
+			 (long long)value_get_int(item, "updated", 0) +
+				 value_get_int(item, "repaired", 0));
 		cell(t, text);
 		snprintf(text, sizeof text, "%lld",
 			 (long long)value_get_int(item, "pruned", 0));

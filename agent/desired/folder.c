@@ -173,7 +173,8 @@ static void note_unknown(const struct desired_object *o, struct manifests_count 
 	if (strstr(count->unknown_kinds, text))
 		return;
 	if (used + strlen(text) + 8 < sizeof count->unknown_kinds)
-		sprintf(count->unknown_kinds + used, "%s%s", used ? ", " : "", text);
+		snprintf(count->unknown_kinds + used, sizeof count->unknown_kinds - used,
+			 "%s%s", used ? ", " : "", text);
 	else if (used && !text_ends(count->unknown_kinds, "..."))
 		strcpy(count->unknown_kinds + used, ", ...");
 }

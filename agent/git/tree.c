@@ -290,7 +290,7 @@ int odb_walk(struct odb *odb, const struct object_id *tree, const char *path, bo
 static int diff_trees(struct walk *w, const unsigned char *old_id, const unsigned char *new_id,
 		      int depth);
 
-/* One side is NULL where the entry is only on the other. Folders are gone into; a file that is
+/* A side without the entry is NULL (both: no difference). Folders are gone into; a file that is
  * no more has mode 0 and its old id. */
 static int diff_entry(struct walk *w, const struct raw_entry *o, const struct raw_entry *n,
 		      int depth)
@@ -299,7 +299,7 @@ static int diff_entry(struct walk *w, const struct raw_entry *o, const struct ra
 	size_t mark;
 	int rc;
 
-	if (o && n && o->mode == n->mode && memcmp(o->id, n->id, OBJECT_ID_LEN) == 0)
+	if (!e || (o && n && o->mode == n->mode && !memcmp(o->id, n->id, OBJECT_ID_LEN)))
 		return 0;
 	rc = walk_enter(w, e, depth, &mark);
 	if (rc == 0 && is_tree(e))

@@ -130,7 +130,7 @@ const char *key_type_refused(const char *type, size_t len)
 
 char *fingerprint_text(const unsigned char digest[32], char out[FINGERPRINT])
 {
-	memcpy(out, "SHA256:", 7);
+	strcpy(out, "SHA256:");
 	sodium_bin2base64(out + 7, FINGERPRINT - 7, digest, 32,
 			  sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 	return out;

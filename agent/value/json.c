@@ -449,7 +449,7 @@ static int read_value(struct reader *r, struct value **out)
 
 static int read_document(struct reader *r, struct value **out)
 {
-	struct value *v;
+	struct value *v = NULL;
 
 	if (r->end - r->p >= 3 && !memcmp(r->p, "\xef\xbb\xbf", 3))
 		return fail(r, r->p, "a byte order mark: save the file as UTF-8 without one");

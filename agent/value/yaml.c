@@ -261,7 +261,7 @@ static int take_merge_key(struct reader *r, struct place at)
 
 static int on_scalar(struct reader *r, const yaml_event_t *e, struct place at)
 {
-	struct value scalar, *v;
+	struct value scalar = {0}, *v;
 	bool key = wants_key(r);
 
 	if (key && is_merge(e))

@@ -50,7 +50,7 @@ static void test_value__set_replaces_in_place_and_appends_else(void **state)
 	value_set_int(a, v, key, 4);
 	key[0] = 'x';
 	for (int i = 0; i < 40; i++) {
-		char name[8];
+		char name[16];
 		snprintf(name, sizeof name, "k%d", i);
 		value_set_int(a, v, name, i);
 	}
