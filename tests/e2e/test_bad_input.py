@@ -86,6 +86,19 @@ def test_bad_commit_applies_nothing_of_itself(world: World, case: str) -> None:
     assert not world.status().get("quarantined")
 
 
+def test_refused_update_among_good_updates(world: World) -> None:
+    """Of objects that are ours already: all are asked about before the first is written."""
+    world.use_folder()
+    world.start()
+    world.synced(world.push({"app/good.yaml": GOOD, "app/web.yaml": text(service("bad"))}))
+    before = world.versions()
+    sha = world.push({"app/good.yaml": text(config_map("good", k="2")),
+                      "app/web.yaml": text(PORTS)})
+    assert "app/web.yaml:1" in world.refused(sha, "Rejected")
+    assert world.versions() == before
+    world.heals("good")
+
+
 def test_bad_first_commit_and_its_repair(world: World) -> None:
     world.use_forge()
     world.start()

@@ -127,3 +127,22 @@ def test_killed_between_create_and_record(world: World) -> None:
     world.synced(back, 40)
     assert sha != back
     assert world.names() == ["first"]
+
+
+def test_the_agents_memory_deleted(world: World) -> None:
+    """Labels and annotations on the objects are enough to go on, and to prune."""
+    world.use_folder()
+    agent = world.start()
+    world.synced(world.push_maps("a", "b", "c"))
+    uids = {n: (world.get(n) or {})["metadata"]["uid"] for n in "abc"}
+    agent.stop()
+    states = f"/apis/modelsync.dev/v1alpha1/namespaces/{world.ns}/syncstates"
+    for state in world.cluster.api("GET", states)["items"]:
+        world.cluster.api("DELETE", f"{states}/{state['metadata']['name']}")
+    sha = world.push(remove=["app/c.yaml"])
+    agent.start()
+    world.synced(sha)
+    assert world.names() == ["a", "b"]
+    assert {n: (world.get(n) or {})["metadata"]["uid"] for n in "ab"} == {
+        n: uids[n] for n in "ab"}
+    world.heals("a")
