@@ -41,6 +41,13 @@ struct applied {
 	bool created;		       /* 201 */
 	bool unchanged;		       /* the server had it so already */
 	struct error err;	       /* ERROR_NONE: done */
+
+	/* What the answer of the write said, and so ours to remember; nothing of it after a
+	 * prune or failure. `now` may tell of later changes by others. */
+	const char *uid;  /* valid in the call */
+	uint64_t own;	  /* digest of our managedFields entry */
+	uint64_t version; /* 0 when it is no number */
+	bool newer;	  /* `now` is of a later version than the answer: look at it again */
 };
 
 struct outcome {

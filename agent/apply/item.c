@@ -178,6 +178,17 @@ static void fail_write(struct item *it, const struct error *err)
 	a->ops.on_applied(a->arg, &done);
 }
 
+/* `done->now` was taken from live, where the watch may have been faster than the answer. */
+static void read_answer(struct applied *done, const struct value *object)
+{
+	const char *uid = value_get_str(value_get(object, "metadata"), "uid");
+
+	done->uid = uid ? uid : "";
+	done->own = live_own_digest(object, MANAGER);
+	done->version = live_version(object);
+	done->newer = done->now->version != done->version;
+}
+
 static void on_written(struct item *it, const struct kube_reply *reply)
 {
 	struct apply *a = it->apply;
@@ -200,7 +211,8 @@ static void on_written(struct item *it, const struct kube_reply *reply)
 		return;
 	}
 
-	done.unchanged = it->version && done.now->version == it->version;
+	read_answer(&done, reply->object);
+	done.unchanged = it->version && done.version == it->version;
 	count_write(&a->outcome, &done);
 	a->ops.on_applied(a->arg, &done);
 }

@@ -183,7 +183,7 @@ static void on_event(void *arg, enum kube_event event, const struct value *objec
 	if (!row)
 		return;
 	row->generation = w->generation;
-	if (is_news(row, event, object_version(object))) {
+	if (is_news(row, event, live_version(object))) {
 		if (event == KUBE_DELETED) {
 			drop(l, row, true);
 		} else {
@@ -326,7 +326,7 @@ const struct live_object *live_take(struct live *l, const struct kube_kind *kind
 {
 	struct watch *w = watch_of(l, kind);
 	struct row *row = row_of(l, w ? w->kind : kind, object, true);
-	uint64_t version = object_version(object);
+	uint64_t version = live_version(object);
 
 	if (!row)
 		return NULL;

@@ -64,11 +64,14 @@ void live_each(const struct live *l, const char *part_of,
 /* The answer of one of our own writes: taken in at once, so that its echo is no drift.
  * `object` is the object or its PartialObjectMetadata; where only the whole object tells the
  * health, it is Progressing until the watch has shown it. Returns the entry (as live_get), NULL
- * when `object` has no name. */
+ * when `object` has no name. An entry of a later version stays as it is: what it tells is then
+ * not what our write left. */
 const struct live_object *live_take(struct live *l, const struct kube_kind *kind,
 				    const struct value *object);
 
 /* Digest of the Apply entry of `manager` in an object's managedFields; 0 when there is none. */
 uint64_t live_own_digest(const struct value *object, const char *manager);
+/* An object's resourceVersion; 0 when it is no number. */
+uint64_t live_version(const struct value *object);
 
 #endif

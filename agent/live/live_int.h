@@ -48,6 +48,5 @@ const struct owner *rows_owner(const struct rows *rows, const char *part_of);
 /* What an object says about itself, but key, kind, part_of and health. `scratch` is
  * overwritten. */
 void row_read(struct row *row, const struct value *object, struct buf *scratch);
-uint64_t object_version(const struct value *object); /* 0 when it is no number */
 
 #endif

@@ -45,7 +45,7 @@ uint64_t live_own_digest(const struct value *object, const char *manager)
 	return digest_fields(own_fields(object, manager), &scratch);
 }
 
-uint64_t object_version(const struct value *object)
+uint64_t live_version(const struct value *object)
 {
 	const char *text = value_get_str(value_get(object, "metadata"), "resourceVersion");
 	uint64_t version;
@@ -84,7 +84,7 @@ void row_read(struct row *row, const struct value *object, struct buf *scratch)
 	struct live_object *o = &row->o;
 
 	snprintf(row->uid, sizeof row->uid, "%s", uid ? uid : "");
-	o->version = object_version(object);
+	o->version = live_version(object);
 	o->own = digest_fields(fields, scratch);
 	o->deleting = value_get_str(meta, "deletionTimestamp") != NULL;
 	o->foreign_owner = foreign_owner(meta, fields);

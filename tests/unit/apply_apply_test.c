@@ -281,20 +281,26 @@ static void test_apply__recreated_without_label_is_foreign(void **state)
 	assert_null(label_of(s, "a"));
 }
 
+/* Somebody changes our object, and leaves its label. */
+static void edit_text(struct story *s, const char *name, const char *text)
+{
+	struct value *v = value_copy(s->arena, story_config_get(s, name));
+	AUTO(buf) json = BUF_INIT;
+
+	value_set_string(s->arena, value_object_at(s->arena, v, "data"), "text", text);
+	value_json_write(v, &json);
+	assert_non_null(apiserver_put(s->server, "kubectl-edit", json.ptr));
+	story_settle(s);
+}
+
 static void test_apply__repair_of_a_live_object_is_one_request(void **state)
 {
 	struct story *s = *state;
-	struct value *v;
 
 	story_config(s, "a", "1");
 	story_run(s);
 	story_settle(s);
-	v = value_copy(s->arena, story_config_get(s, "a"));
-	value_set_string(s->arena, value_object_at(s->arena, v, "data"), "text", "edited");
-	AUTO(buf) json = BUF_INIT;
-	value_json_write(v, &json);
-	assert_non_null(apiserver_put(s->server, "kubectl-edit", json.ptr));
-	story_settle(s);
+	edit_text(s, "a", "edited");
 	apiserver_forget(s->server);
 	story_start(s, &repair);
 	story_finish(s);
@@ -305,6 +311,36 @@ static void test_apply__repair_of_a_live_object_is_one_request(void **state)
 	story_run(s); /* its own echo is no drift */
 	assert_int_equal(s->outcome.unchanged, 1);
 	assert_int_equal(apiserver_seen_count(s->server, NULL, NULL), 1);
+}
+
+static void test_apply__change_seen_before_the_answer_is_drift(void **state)
+{
+	struct story *s = *state;
+	AUTO(buf) answer = BUF_INIT;
+
+	story_config(s, "a", "1");
+	story_run(s);
+	story_settle(s);
+	uint64_t own = live_get(s->live, "ConfigMap|default|a")->own;
+	assert_int_equal(s->newer, 0);
+	value_json_write(story_config_get(s, "a"), &answer);
+	edit_text(s, "a", "edited");
+	/* the write was answered before that edit, and the answer came after the watch's news
+	 */
+	struct fault late = {.kind = FAULT_STATUS, .status = 200, .body = answer.ptr};
+	late.method = "PATCH";
+	late.times = 1;
+	apiserver_fault(s->server, &late);
+	story_start(s, &repair);
+	story_finish(s);
+	assert_int_equal(s->outcome.repaired, 1);
+	assert_int_equal(s->newer, 1);
+	assert_true(live_get(s->live, "ConfigMap|default|a")->own != own);
+	assert_true(inventory_get(&s->inventory, "ConfigMap|default|a")->own == own);
+	story_run(s); /* still to be seen, and mended */
+	assert_int_equal(s->outcome.repaired, 1);
+	assert_string_equal(text_of(s, "a"), "1");
+	assert_int_equal(s->newer, 1);
 }
 
 static void test_apply__repair_of_a_deleted_object_looks_first(void **state)
@@ -439,6 +475,7 @@ int main(void)
 		TEST(test_apply__label_taken_off_is_put_back),
 		TEST(test_apply__recreated_without_label_is_foreign),
 		TEST(test_apply__repair_of_a_live_object_is_one_request),
+		TEST(test_apply__change_seen_before_the_answer_is_drift),
 		TEST(test_apply__repair_of_a_deleted_object_looks_first),
 		TEST(test_apply__webhook_that_can_not_dry_run_is_read_instead),
 		TEST(test_apply__failed_write_lets_its_tier_finish_and_stops_the_next),

@@ -75,7 +75,7 @@ struct story {
 	struct plan *plan;
 	struct apply *apply;
 	bool synced, ready, done, hold; /* hold: don't go on after on_ready */
-	size_t applied, gone;
+	size_t applied, gone, newer;
 	struct outcome outcome; /* of the last run; its problems only as text: */
 	char problems[2000];	/* "file:line reason text\n"... */
 	struct arena *arena;
@@ -251,9 +251,10 @@ static inline void story_applied(void *arg, const struct applied *a)
 		return;
 	}
 	e = inventory_add(&s->inventory, a->change->key);
-	snprintf(e->uid, sizeof e->uid, "%s", a->now->uid);
+	snprintf(e->uid, sizeof e->uid, "%s", a->uid);
 	memcpy(e->hash, a->change->want->hash, sizeof e->hash);
-	e->own = a->now->own;
+	e->own = a->own;
+	s->newer += a->newer;
 }
 
 static inline void story_done(void *arg, const struct outcome *o)
