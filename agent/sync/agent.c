@@ -63,7 +63,8 @@ static void remove_app(struct agent *a, const char *key)
 		return;
 	log_info("sync", "application removed; its objects stay", "app", key, LOG_END);
 	map_remove(&a->by_part, app->part_of);
-	app_free(app);
+	/* What is remembered of it stays too: one of the same name goes on from there. */
+	map_put(&a->states, key, app_free_keeping_state(app));
 }
 
 static void on_app(void *arg, enum kube_event event, const struct value *object)
@@ -262,9 +263,17 @@ static void on_live_synced(void *arg)
 
 static void on_live_broken(void *arg, const struct kube_kind *kind, const struct error *err)
 {
-	(void)arg;
-	log_warn("live", "watch broken", "kind", kind->kind, "reason", error_code(err), "error",
+	struct agent *a = arg;
+	struct error *why = mem_alloc(sizeof *why);
+	char text[256];
+
+	*why = *err;
+	free(map_put(&a->broken, kube_kind_text(kind, text, sizeof text), why));
+	log_warn("live", "watch broken", "kind", text, "reason", error_code(err), "error",
 		 err->text, LOG_END);
+	if (err->kind == ERROR_GONE)
+		agent_rediscover(a);
+	step_all(a);
 }
 
 /* ---- Start ---- */
@@ -363,7 +372,7 @@ static void on_discovered(void *arg, const struct error *err, bool changed)
 		bool unknown = false;
 		for (size_t i = 0; (e = map_next(&a->apps, &i));)
 			unknown |= ((struct app *)e->value)->waiting > 0;
-		if (unknown && !changed)
+		if ((unknown && !changed) || kube_discovery_stale(a->kube))
 			agent_rediscover(a);
 		else if (!unknown)
 			a->delay_ms = 0;
@@ -471,6 +480,9 @@ void agent_free(struct agent *a)
 	map_clear(&a->policies);
 	map_clear(&a->secrets);
 	map_clear(&a->states);
+	for (size_t i = 0; (e = map_next(&a->broken, &i));)
+		free(e->value);
+	map_clear(&a->broken);
 	live_free(a->live);
 	timer_clear(&a->timer);
 	free((char *)a->o.ns);

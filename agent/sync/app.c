@@ -56,20 +56,29 @@ void app_again(struct app *app)
 void app_polled(struct app *app)
 {
 	struct revision *rev = NULL;
+	bool same = false;
 
-	/* The same head again is no news, unless a sync was asked for or nothing could be
-	 * decided. */
-	if (!app->manual && app->source && app->source->repo && app->looked && app->has_head &&
-	    app->source->err.kind == ERROR_NONE &&
-	    !repo_revision(app->source->repo, app->spec.target, &rev, NULL)) {
-		bool same = object_id_eq(revision_commit(rev), &app->head);
-		revision_free(rev);
-		if (same && app->conditions[CONDITION_SOURCE].status == 1) {
-			app_poked(app);
-			return;
+	if (app->skip_polls > 0) {
+		app->skip_polls--; /* it listed refs before the sync was asked for */
+		return;
+	}
+	/* An unreachable repository, or the same head again, is no news: what runs goes on,
+	 * what was decided stays. Unless a sync was asked for, or nothing could be decided. */
+	if (app->looked && !app->manual && !app_judge_again(app)) {
+		if (app->source->err.kind != ERROR_NONE) {
+			same = true;
+		} else if (app->has_head && app->source->repo &&
+			   !repo_revision(app->source->repo, app->spec.target, &rev, NULL)) {
+			same = object_id_eq(revision_commit(rev), &app->head);
+			revision_free(rev);
 		}
 	}
-	app_again(app);
+	if (!same)
+		app_again(app);
+	else if (app->conditions[CONDITION_SOURCE].status !=
+		 (app->source->err.kind == ERROR_NONE))
+		app_report(app);
+	app_poked(app);
 }
 
 void app_changed(struct app *app, const char *key)
@@ -87,7 +96,9 @@ void app_changed(struct app *app, const char *key)
 static bool can_run(const struct app *app)
 {
 	return agent_started(app->agent) && app->spec_err.kind == ERROR_NONE &&
-	       !app->spec.suspend && app->source && app->source->polled;
+	       app->state.broken.kind == ERROR_NONE &&
+	       (!app->spec.suspend || app->agent->o.observe) && app->source &&
+	       app->source->polled;
 }
 
 static void step_idle(struct app *app)
@@ -122,21 +133,22 @@ static void step_idle(struct app *app)
 static void step_loading(struct app *app)
 {
 	struct error err = ERROR_INIT;
+	bool late = clock_mono_ms() - app->phase_since_ms + EARLY_MS >=
+		    app->agent->o.sync_timeout_ms;
 
 	if (app->evaluate) {
 		app_enter(app, APP_IDLE);
 		step_idle(app);
 	} else if (app_kinds_ready(app)) {
 		app_plan(app);
-	} else if (clock_mono_ms() - app->phase_since_ms + EARLY_MS >=
-		   app->agent->o.sync_timeout_ms) {
+	} else if (app_kinds_broken(app, late, &err)) {
 		app_enter(app, APP_IDLE);
-		error_reason(
-			&err, ERROR_TRANSIENT, "Timeout",
-			"the cluster's objects could not be listed within the sync timeout");
-		app_fail(app, &err);
-	} else {
-		timer_set(&app->retry, app->agent->o.sync_timeout_ms);
+		if (app->agent->o.observe)
+			app_tell_observer(app, &err);
+		else
+			app_fail(app, &err);
+	} else if (!timer_pending(&app->loading)) {
+		timer_set(&app->loading, app->agent->o.sync_timeout_ms);
 	}
 }
 
@@ -170,6 +182,7 @@ void app_step(struct app *app)
 			app_finish_sync(app);
 		} else if (app->ready) {
 			app_enter(app, APP_SAVING);
+			app->save_failed = false;
 			if (app_add_union(app) || state_unsaved(&app->state) || !app->saved) {
 				app->saved = false;
 				state_save(app->saver);
@@ -181,8 +194,10 @@ void app_step(struct app *app)
 	case APP_SAVING:
 		if (superseded(app))
 			return;
-		if (app->save_failed) {
-			struct error err = app->last.err;
+		if (app->done) { /* its deadline passed while the state could not be saved */
+			app_finish_sync(app);
+		} else if (app->save_failed) {
+			struct error err = app->save_err;
 			app->save_failed = false;
 			app_drop_apply(app);
 			app_enter(app, APP_IDLE);
@@ -215,12 +230,7 @@ static void on_poke(void *arg)
 
 static void on_retry(void *arg)
 {
-	struct app *app = arg;
-
-	if (app->phase == APP_LOADING)
-		app_poked(app); /* its deadline, not a new input */
-	else
-		app_again(app);
+	app_again(arg);
 }
 
 static void on_save_due(void *arg)
@@ -238,7 +248,7 @@ static void on_saved(void *arg, const struct error *err)
 	app->saved = !err;
 	app->save_failed = err != NULL;
 	if (err) {
-		app->last.err = *err;
+		app->save_err = *err;
 		log_error("sync", "state not saved", "app", app->key, "error", err->text,
 			  LOG_END);
 	}
@@ -269,6 +279,8 @@ struct app *app_new(struct agent *a, const char *key)
 	app->saver = state_saver_new(a->kube, a->o.ns, &app->state, on_saved, app);
 	timer_init(&app->poke, a->loop, on_poke, app);
 	timer_init(&app->retry, a->loop, on_retry, app);
+	timer_init(&app->loading, a->loop, on_poke, app);
+	timer_init(&app->fight, a->loop, app_fight_over, app);
 	timer_init(&app->report_timer, a->loop, app_report_now, app);
 	timer_init(&app->forge_timer, a->loop, app_forge_again, app);
 	timer_init(&app->save_timer, a->loop, on_save_due, app);
@@ -300,6 +312,8 @@ void app_free(struct app *app)
 	problems_clear(&app->problems);
 	timer_clear(&app->poke);
 	timer_clear(&app->retry);
+	timer_clear(&app->loading);
+	timer_clear(&app->fight);
 	timer_clear(&app->report_timer);
 	timer_clear(&app->forge_timer);
 	timer_clear(&app->save_timer);
@@ -325,6 +339,29 @@ void app_free(struct app *app)
 	free(app);
 }
 
+struct state *app_free_keeping_state(struct app *app)
+{
+	struct state *kept = mem_alloc(sizeof *kept);
+
+	state_saver_free(app->saver); /* marks what was on its way as unsaved */
+	app->saver = NULL;
+	*kept = app->state;
+	memset(&app->state, 0, sizeof app->state);
+	app_free(app);
+	return kept;
+}
+
+/* The spec forbids what runs, or it is about something else now: no write more. */
+static void stop_running(struct app *app)
+{
+	app_drop_apply(app);
+	app_enter(app, APP_IDLE);
+	if (state_unsaved(&app->state))
+		state_save(app->saver);
+	if (!strcmp(app->operation.phase, "Running"))
+		app_operation(app, "Failed", "stopped: the Application's spec changed");
+}
+
 static void take_spec(struct app *app, const struct value *object)
 {
 	struct arena *arena = arena_new();
@@ -333,8 +370,13 @@ static void take_spec(struct app *app, const struct value *object)
 	bool ok = !app_spec_read(arena, object, &spec, &err);
 	struct source *old = app->source;
 
-	if (old && (!ok || strcmp(old->url, spec.repo_url) ||
-		    !text_eq(app->spec.target, spec.target))) {
+	bool suspended = spec.suspend && !app->agent->o.observe;
+	bool moved = old && (!ok || suspended || strcmp(old->url, spec.repo_url) ||
+			     !text_eq(app->spec.target, spec.target));
+
+	if ((!ok || suspended || moved) && app->phase != APP_IDLE)
+		stop_running(app);
+	if (moved) {
 		source_leave(old, app);
 		app->source = NULL;
 		app->has_head = false;
@@ -345,12 +387,16 @@ static void take_spec(struct app *app, const struct value *object)
 	app->spec_err = err;
 	if (!ok)
 		log_warn("sync", "spec refused", "app", app->key, "error", err.text, LOG_END);
-	if (ok && !app->source && !spec.suspend)
+	if (ok && !app->source && !suspended)
 		app->source = source_join(app->agent, app);
+	else if (app->source)
+		source_soon(app->source); /* perhaps with another interval */
 	arena_free(before);
 	app_forge_setup(app);
 	app_again(app);
 	app_report(app);
+	if (!ok && app->agent->o.observe)
+		app_tell_observer(app, &app->spec_err);
 }
 
 void app_object(struct app *app, const struct value *object)
@@ -376,8 +422,10 @@ void app_object(struct app *app, const struct value *object)
 		if (!text_eq(asked, app->answered)) {
 			app->manual = true;
 			app->manual_prune = text_ends(asked, SYNC_PRUNE_SUFFIX);
-			if (app->source)
-				source_poll(app->source); /* its answer makes us evaluate */
+			if (!app->source)
+				return;
+			app->skip_polls = app->source->repo && repo_polling(app->source->repo);
+			source_poll(app->source); /* its answer makes us evaluate */
 		}
 	}
 }

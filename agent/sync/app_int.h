@@ -39,6 +39,7 @@ struct source {
 };
 struct source *source_join(struct agent *a, struct app *app);
 void source_leave(struct source *s, struct app *app);
+void source_soon(struct source *s);	   /* within a second, if nothing else is due earlier */
 void source_poll(struct source *s);	   /* now */
 void source_credentials(struct source *s); /* Secrets changed: take the one that fits */
 
@@ -97,13 +98,17 @@ struct app {
 	struct source *source;
 
 	enum app_state phase;
-	struct timer poke, retry, report_timer, save_timer, forge_timer;
+	/* loading: end of the wait for first lists; fight: look again at what was left alone.
+	 */
+	struct timer poke, retry, loading, fight, report_timer, save_timer, forge_timer;
 	int64_t phase_since_ms; /* boot-time clock */
 
 	/* Facts, recorded by callbacks, read by app_step(). */
 	bool evaluate; /* an input changed: look at everything again */
 	bool ready, done, saved, save_failed;
-	bool looked;	  /* evaluated at least once */
+	struct error save_err; /* with save_failed */
+	int skip_polls;	       /* answers of polls that began before a sync was asked for */
+	bool looked;	       /* evaluated at least once */
 	struct map dirty; /* keys of objects that changed in the cluster since last looked at */
 	struct map fights; /* key -> struct fight *: how often an object had to be repaired */
 
@@ -115,7 +120,8 @@ struct app {
 	struct problems problems; /* behind failure */
 	struct desired *target;	  /* of the newest trusted commit that could be read */
 	struct desired *base;	  /* of state.applied while target is not applied */
-	uint64_t target_inputs;	  /* digest of what target was made from besides the commit */
+	bool base_failed; /* it can't be made: not tried again before the next evaluation */
+	uint64_t target_inputs; /* digest of what target was made from besides the commit */
 	VEC(const struct kube_kind *) kinds; /* live_want()ed */
 	struct plan *plan;
 	struct apply *apply;
@@ -140,6 +146,7 @@ struct app {
 
 struct app *app_new(struct agent *a, const char *key);
 void app_free(struct app *app);
+struct state *app_free_keeping_state(struct app *app);	      /* owned by the caller */
 void app_object(struct app *app, const struct value *object); /* the Application as it is now */
 void app_poked(struct app *app);			      /* step soon */
 void app_again(struct app *app);			      /* an input changed: evaluate */
@@ -149,8 +156,11 @@ void app_step(struct app *app);
 
 /* evaluate.c: facts -> target, failure, refusal. Pure of requests. */
 void app_evaluate(struct app *app);
-struct desired *app_base(struct app *app); /* desired of state.applied, or NULL */
+bool app_judge_again(const struct app *app); /* time or another fetch may change the verdict */
+struct desired *app_base(struct app *app);   /* desired of state.applied, or NULL */
 bool app_kinds_ready(const struct app *app);
+/* True when a kind's first list can't come, or did not come in time: *err names it. */
+bool app_kinds_broken(const struct app *app, bool late, struct error *err);
 
 /* operation.c: one sync. */
 void app_enter(struct app *app, enum app_state next); /* the only writer of phase; in app.c */
@@ -167,6 +177,7 @@ void app_tell_observer(struct app *app, const struct error *err);
 /* heal.c: self-heal of app->dirty. */
 void app_heal(struct app *app);
 void app_finish_repair(struct app *app);
+void app_fight_over(void *app);
 
 /* report.c: what happened, in one truth for status, conditions, events and commit status. */
 struct summary {
@@ -203,6 +214,7 @@ struct agent {
 	struct map sources;	/* url -> struct source * */
 	struct map policies;	/* name -> struct policy_slot * */
 	struct map secrets;	/* name -> struct credential * */
+	struct map broken; /* "Kind.group" -> struct error *: why its watch does not work */
 	struct map states; /* app key -> struct state *: loaded, not taken by its app yet */
 	struct kube_watch *watches[3];
 	struct kube_call *list;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "sync/app_int.h"
 
@@ -48,6 +49,7 @@ static bool last_trusted(const struct app *app, struct object_id *out)
 static struct verified *find_target(struct app *app, struct error *err)
 {
 	const char *name = app->spec.policy ? app->spec.policy : app->agent->o.default_policy;
+	struct refusal before = app->refusal;
 	const struct policy *policy = agent_policy(app->agent, name, &app->refusal);
 	int64_t now = clock_now_ms(), start = clock_mono_us();
 	struct revision *rev = NULL, *back = NULL;
@@ -61,6 +63,8 @@ static struct verified *find_target(struct app *app, struct error *err)
 		app->head = *revision_commit(rev);
 		app->has_head = true;
 		first_seen(app, object_id_hex(&app->head, hex), now);
+	} else if (policy && before.has_commit && app->has_head) {
+		app->refusal = before; /* out of reach: the head's refusal stands */
 	}
 	if (!policy) {
 		revision_free(rev);
@@ -120,7 +124,12 @@ static void problems_error(const struct problems *p, struct error *err)
 		snprintf(where, sizeof where, "%.256s: ", first->file);
 	if (p->list.len > 1)
 		snprintf(more, sizeof more, " (and %zu more)", p->list.len - 1);
-	error_reason(err, ERROR_INVALID, first->reason, "%s%s%s", where, first->text, more);
+	/* What can't be read from the cache comes with the next fetch; it is not the commit's
+	 * fault. */
+	bool lost = text_eq(first->reason, "ObjectMissing") ||
+		    text_eq(first->reason, "ObjectCorrupt");
+	error_reason(err, lost ? ERROR_TRANSIENT : ERROR_INVALID, first->reason, "%s%s%s",
+		     where, first->text, more);
 }
 
 /* Watch the kinds of what is wanted and of what was applied; let go of the others. */
@@ -186,18 +195,86 @@ struct desired *app_base(struct app *app)
 	struct desired_spec spec = desired_spec(app);
 	struct kind_source kinds = agent_kinds(app->agent);
 
-	if (app->base || !policy || !app->source || !app->source->repo ||
+	if (app->base || app->base_failed || !policy || !app->source || !app->source->repo ||
 	    !last_trusted(app, &trusted) || object_id_parse(app->state.applied, &applied))
 		return app->base;
+	if (app->target &&
+	    object_id_eq(&applied, verified_commit(desired_verified(app->target))))
+		return NULL; /* the target is what was applied */
+	app->base_failed = true;
 	if (repo_revision_at(app->source->repo, &applied, &rev, NULL))
 		return NULL;
 	if (!trust_again(rev, &trusted, policy, &v, &refusal) &&
 	    desired_make(v, &spec, &kinds, app->target, &app->base, &problems))
 		app->base = NULL;
+	app->base_failed = !app->base;
 	problems_clear(&problems);
 	verified_free(v);
 	revision_free(rev);
 	return app->base;
+}
+
+bool app_judge_again(const struct app *app)
+{
+	static const char *const by_fetch[] = {"ObjectMissing", "ObjectCorrupt", "RefMissing",
+					       "NotPolled"};
+
+	static const enum refusal_code by_time[] = {
+		REFUSAL_COMMIT_IN_FUTURE, REFUSAL_KEY_NOT_YET_VALID, REFUSAL_HISTORY_GAP,
+		REFUSAL_OBJECT_UNREADABLE};
+
+	for (size_t i = 0; i < ARRAY_LEN(by_time); i++)
+		if (app->refusal.code == by_time[i])
+			return app->source->err.kind == ERROR_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(by_fetch); i++)
+		if (text_eq(app->failure.reason, by_fetch[i]))
+			return app->source->err.kind == ERROR_NONE;
+	/* Nothing is known of the repository but an earlier failure to reach it. */
+	return !app->target && !app->has_head;
+}
+
+bool app_kinds_broken(const struct app *app, bool late, struct error *err)
+{
+	for (size_t i = 0; i < app->kinds.len; i++) {
+		const struct kube_kind *k = app->kinds.items[i];
+		const struct error *why;
+		char text[256];
+
+		if (live_ready(app->agent->live, k))
+			continue;
+		why = map_get(&app->agent->broken, kube_kind_text(k, text, sizeof text));
+		if (why && (late || why->kind != ERROR_TRANSIENT)) {
+			*err = *why;
+			error_wrap(err, "watching %s", text);
+			return true;
+		}
+		if (late) {
+			error_reason(
+				err, ERROR_TRANSIENT, "Timeout",
+				"%s: its objects could not be listed within the sync timeout",
+				text);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Kinds that can't be watched or applied can't be managed: found before anything is written. */
+static int check_verbs(const struct desired *d, struct error *err)
+{
+	for (size_t i = 0; i < desired_count(d); i++) {
+		const struct desired_object *o = desired_at(d, i);
+		char text[320];
+
+		if (!o->resource || (o->resource->can_list_watch && o->resource->can_patch))
+			continue;
+		return error_reason(err, ERROR_INVALID, "KindNotAllowed",
+				    "%s:%u: %s: the API server can't %s objects of this kind",
+				    o->file, o->line,
+				    object_key_text(o->key, text, sizeof text),
+				    o->resource->can_patch ? "list and watch" : "patch");
+	}
+	return 0;
 }
 
 /* A commit that can't be read: what was applied is the target's stand-in for healing. */
@@ -206,6 +283,10 @@ static void cannot_read(struct app *app, const struct verified *v)
 	char hex[OBJECT_ID_HEX];
 
 	problems_error(&app->problems, &app->failure);
+	if (app->failure.kind == ERROR_TRANSIENT) {
+		timer_set(&app->retry, random_jitter(app->spec.retry_ms));
+		return;
+	}
 	object_id_hex(verified_commit(v), hex);
 	state_id(app->state.attempted, hex, &app->state.dirty);
 	state_text(&app->state.failed_commit, hex, &app->state.dirty);
@@ -221,6 +302,7 @@ static void cannot_read(struct app *app, const struct verified *v)
 		app->target = app_base(app);
 	if (app->target == app->base)
 		app->base = NULL;
+	app->target_inputs = inputs_digest(app);
 	if (app->target) {
 		want_kinds(app);
 		app->sweep = true;
@@ -257,6 +339,7 @@ static void make_target(struct app *app, struct verified *v)
 	}
 	app->target = next;
 	app->target_inputs = inputs;
+	check_verbs(app->target, &app->failure);
 	want_kinds(app);
 }
 
@@ -282,6 +365,7 @@ void app_evaluate(struct app *app)
 	struct verified *v;
 
 	app->failure = (struct error)ERROR_INIT;
+	app->base_failed = false;
 	map_clear(&app->drifted);
 	app->waiting = app->kept = 0;
 	app->refusal.code = REFUSAL_NONE;
@@ -298,6 +382,12 @@ void app_evaluate(struct app *app)
 		const struct refusal *r = &app->refusal;
 		error_reason(&app->failure, ERROR_REFUSED, refusal_table[r->code].code, "%s",
 			     r->text);
+	}
+	if (!v && app->refusal.code != REFUSAL_NONE) {
+		/* What is trusted no more (a revoked key, no policy) is not healed either. */
+		desired_free(app->target);
+		desired_free(app->base);
+		app->target = app->base = NULL;
 	}
 	if (state_unsaved(&app->state) && !app->agent->o.observe)
 		state_save(app->saver);

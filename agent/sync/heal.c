@@ -57,8 +57,23 @@ static bool may_repair(struct app *app, const char *key, int64_t now)
 		app_condition(app, CONDITION_STALLED, 1, "FightingController", note);
 		app_report(app);
 	}
-	timer_set(&app->retry, FIGHT_WINDOW_MS);
+	if (!timer_pending(&app->fight))
+		timer_set(&app->fight, FIGHT_WINDOW_MS);
 	return false;
+}
+
+void app_fight_over(void *arg)
+{
+	struct app *app = arg;
+	struct map_entry *e;
+
+	/* Look at all that was left alone; forget who has not been repaired for long. */
+	for (size_t i = 0; (e = map_next(&app->fights, &i));) {
+		map_put(&app->dirty, e->key, app);
+		free(e->value);
+	}
+	map_clear(&app->fights);
+	app_poked(app);
 }
 
 /* The desired state that an object was last applied from: the one whose hash it has. */
@@ -115,17 +130,20 @@ void app_heal(struct app *app)
 
 	if (app->dirty.len > REPAIRS_ONE_BY_ONE && app->target &&
 	    app->failure.kind == ERROR_NONE && app_kinds_ready(app)) {
-		bool any = false;
+		bool any = false, fought = false;
 		struct map_entry *e;
-		for (size_t i = 0; !any && (e = map_next(&app->dirty, &i));) {
+		for (size_t i = 0; (e = map_next(&app->dirty, &i));) {
 			struct plan_options po = app_plan_options(app);
 			struct plan *p = NULL;
-			any = !plan_repair(app->target, app->agent->live, &app->state.inventory,
-					   &po, e->key, &p, NULL) &&
-			      p;
+			if (!plan_repair(app->target, app->agent->live, &app->state.inventory,
+					 &po, e->key, &p, NULL) &&
+			    p) {
+				any = true;
+				fought |= app->spec.self_heal && !may_repair(app, e->key, now);
+			}
 			plan_free(p);
 		}
-		if (any && app->spec.self_heal) {
+		if (any && app->spec.self_heal && !fought) {
 			app_enter(app, APP_LOADING);
 			app->started_us = clock_mono_us();
 			app_plan(app);
@@ -171,6 +189,8 @@ void app_finish_repair(struct app *app)
 		log_warn("sync", "repair failed", "app", app->key, "reason", error_code(&err),
 			 "error", err.text, LOG_END);
 		app_note(app, true, "RepairFailed", err.text);
+		if (text_eq(err.reason, "KindUnknown"))
+			agent_rediscover(app->agent);
 		/* Look at everything again a little later. */
 		timer_set(&app->retry, random_jitter(app->spec.retry_ms));
 	}

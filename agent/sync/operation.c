@@ -48,13 +48,16 @@ static void on_applied(void *arg, const struct applied *done)
 	if (!done->now || !c->want)
 		return;
 	struct inventory_entry *e = state_entry(&app->state, c->key);
-	if (strcmp(e->uid, done->now->uid) || e->own != done->now->own ||
+	/* What our own write left, not what somebody may have made of it since. */
+	if (strcmp(e->uid, done->uid) || e->own != done->own ||
 	    memcmp(e->hash, c->want->hash, sizeof e->hash)) {
-		snprintf(e->uid, sizeof e->uid, "%s", done->now->uid);
+		snprintf(e->uid, sizeof e->uid, "%s", done->uid);
 		memcpy(e->hash, c->want->hash, sizeof e->hash);
-		e->own = done->now->own;
+		e->own = done->own;
 		e->dirty = true;
 	}
+	if (done->newer)
+		app_changed(app, c->key);
 	if (c->kind == CHANGE_REPAIR) {
 		char text[320], note[1000];
 		app->agent->stats.repairs++;
@@ -95,6 +98,31 @@ struct plan_options app_plan_options(const struct app *app)
 	};
 }
 
+/* What time, or a person at work in the cluster, can mend. The rest waits for a new input. */
+static bool is_retried(const struct error *err)
+{
+	static const char *const in_cluster[] = {"NamespaceMissing", "ForeignOwner",
+						 "SharedObject", "KindUnknown", "Degraded"};
+
+	for (size_t i = 0; i < ARRAY_LEN(in_cluster); i++)
+		if (text_eq(err->reason, in_cluster[i]))
+			return true;
+	return err->kind == ERROR_TRANSIENT || err->kind == ERROR_CONFLICT ||
+	       err->kind == ERROR_DENIED || err->kind == ERROR_GONE;
+}
+
+/* spec.syncPolicy.retry; after `limit` tries at its slowest pace. */
+static int64_t backoff(const struct app *app)
+{
+	int64_t wait = app->spec.retry_ms;
+
+	if (app->spec.retry_limit >= 0 && app->attempts > app->spec.retry_limit)
+		return app->spec.retry_max_ms;
+	for (int i = 1; i < app->attempts && wait < app->spec.retry_max_ms; i++)
+		wait *= app->spec.retry_factor;
+	return wait < app->spec.retry_max_ms ? wait : app->spec.retry_max_ms;
+}
+
 void app_fail(struct app *app, const struct error *err)
 {
 	char hex[OBJECT_ID_HEX] = "";
@@ -112,16 +140,11 @@ void app_fail(struct app *app, const struct error *err)
 	app->agent->stats.syncs_failed++;
 	log_warn("sync", "failed", "app", app->key, "commit", hex, "reason", error_code(err),
 		 "error", err->text, LOG_END);
-	if (err->kind == ERROR_TRANSIENT ||
-	    (err->kind == ERROR_CONFLICT &&
-	     (app->spec.retry_limit < 0 || app->attempts <= app->spec.retry_limit))) {
-		int64_t wait = app->spec.retry_ms;
-		for (int i = 1; i < app->attempts && wait < app->spec.retry_max_ms; i++)
-			wait *= app->spec.retry_factor;
-		if (wait > app->spec.retry_max_ms)
-			wait = app->spec.retry_max_ms;
-		timer_set(&app->retry, random_jitter(wait));
-	}
+	if (is_retried(err))
+		timer_set(&app->retry, random_jitter(backoff(app)));
+	if (text_eq(err->reason, "KindUnknown") || kube_discovery_stale(app->agent->kube))
+		agent_rediscover(app->agent);
+	app_poked(app); /* drift that was seen meanwhile */
 	app_report(app);
 }
 
@@ -181,6 +204,7 @@ static void succeed(struct app *app)
 	if (state_unsaved(&app->state))
 		state_save(app->saver);
 	app_report(app);
+	app_poked(app); /* drift that was seen meanwhile */
 }
 
 /* Entries whose object is gone and not wanted any more. */
@@ -252,14 +276,18 @@ static void start_apply(struct app *app)
 	char hex[OBJECT_ID_HEX], text[80];
 
 	object_id_hex(verified_commit(desired_verified(app->target)), hex);
-	app->ready = app->done = false;
+	app->ready = app->done = app->save_failed = false;
+	timer_cancel(&app->retry); /* a retry is not to cut short what it asked for */
 	app->apply = apply_start(app->agent->kube, app->agent->live, app->target, app->plan, &o,
 				 &app_apply_ops, app);
 	app_enter(app, APP_PREFLIGHT);
 	if (app->agent->o.observe)
 		return;
-	snprintf(text, sizeof text, "applying %zu changes",
-		 plan_count(app->plan) - app->waiting - app->kept);
+	size_t changes = plan_count(app->plan) - app->waiting - app->kept;
+	if (changes)
+		snprintf(text, sizeof text, "applying %zu changes", changes);
+	else
+		snprintf(text, sizeof text, "nothing to change; looking at health");
 	app_operation(app, "Running", text);
 	state_id(app->state.attempted, hex, &app->state.dirty);
 	app->saved = false;
@@ -267,15 +295,14 @@ static void start_apply(struct app *app)
 	app_report(app);
 }
 
-/* A look that finds all as it was (after a restart, say) is no operation: the last one stays.
- */
-static bool is_news(const struct app *app)
+/* A commit counts as applied only once its health was awaited, also when it changes nothing or
+ * an earlier try has written everything already. */
+static bool is_new(const struct app *app)
 {
 	char hex[OBJECT_ID_HEX];
 
 	object_id_hex(verified_commit(desired_verified(app->target)), hex);
-	return app->manual || strcmp(hex, app->state.applied) != 0 ||
-	       strcmp(app->operation.phase, "Succeeded") != 0;
+	return strcmp(hex, app->state.applied) != 0;
 }
 
 void app_plan(struct app *app)
@@ -285,6 +312,7 @@ void app_plan(struct app *app)
 
 	plan_free(app->plan);
 	app->plan = NULL;
+	timer_cancel(&app->loading);
 	map_clear(&app->dirty);
 	app->drift_seen_us = 0;
 	memset(&app->last, 0, sizeof app->last);
@@ -301,12 +329,13 @@ void app_plan(struct app *app)
 	if (!app->agent->o.observe)
 		forget_gone(app);
 	app->drift_only = false;
-	if (plan_empty(app->plan) && !app->agent->o.observe) {
+	bool nothing = plan_empty(app->plan);
+	if (nothing && !is_new(app) && !app->agent->o.observe) {
 		app_enter(app, APP_IDLE);
-		if (is_news(app))
+		if (app->manual || strcmp(app->operation.phase, "Succeeded"))
 			app_operation(app, "Succeeded", "nothing to do");
 		succeed(app);
-	} else if (held_back(app) && !app->agent->o.observe) {
+	} else if (!nothing && held_back(app) && !app->agent->o.observe) {
 		app_enter(app, APP_IDLE);
 		app->drift_only = true;
 		app_report(app);
@@ -372,8 +401,12 @@ void app_finish_sync(struct app *app)
 		return;
 	}
 	map_clear(&app->drifted);
-	buf_printf(&text, "%zu created, %zu updated, %zu repaired, %zu pruned",
-		   app->last.created, app->last.updated, app->last.repaired, app->last.pruned);
+	if (app->last.wrote)
+		buf_printf(&text, "%zu created, %zu updated, %zu repaired, %zu pruned",
+			   app->last.created, app->last.updated, app->last.repaired,
+			   app->last.pruned);
+	else
+		buf_puts(&text, "nothing to do");
 	app_operation(app, "Succeeded", text.ptr);
 	succeed(app);
 }

@@ -148,6 +148,10 @@ void app_summarize(const struct app *app, struct summary *s)
 	} else if (s->running) {
 		s->reason = "Progressing";
 		s->text = app->operation.message ? app->operation.message : "";
+	} else if (app->drift_only && app->drifted.len && app->spec.self_heal) {
+		s->reason = "FightingController";
+		s->text = "somebody else keeps writing some objects; they are left alone for a "
+			  "while";
 	} else if (app->drift_only && app->drifted.len) {
 		s->reason = "OutOfSync";
 		s->text = app->spec.automated ? "objects differ from Git and selfHeal is off"

@@ -20,11 +20,13 @@
 /* The shortest interval that an Application on it asks for. */
 static int64_t interval(const struct source *s)
 {
-	int64_t least = s->agent->o.poll_interval_ms;
+	int64_t least = INT64_MAX;
 
 	for (size_t i = 0; i < s->apps.len; i++) {
 		int64_t ms = s->apps.items[i]->spec.interval_ms;
-		if (ms && ms < least)
+		if (!ms)
+			ms = s->agent->o.poll_interval_ms;
+		if (ms < least)
 			least = ms;
 	}
 	return least;
@@ -74,6 +76,11 @@ void source_poll(struct source *s)
 		repo_poll(s->repo);
 	else
 		source_credentials(s);
+}
+
+void source_soon(struct source *s)
+{
+	timer_set(&s->timer, 500);
 }
 
 static void on_timer(void *arg)

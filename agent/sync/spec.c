@@ -159,6 +159,15 @@ static int64_t duration(struct reader *r, const struct value *object, const char
 	return ms;
 }
 
+/* "https://user:secret@host/": never shown, never used. ssh:// names its user. */
+static bool has_login(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return text_starts(url, "http") && host &&
+	       memchr(host + 3, '@', strcspn(host + 3, "/"));
+}
+
 static int read_source(struct reader *r, const struct value *spec, struct app_spec *out)
 {
 	static const char at[] = "spec.source";
@@ -177,6 +186,11 @@ static int read_source(struct reader *r, const struct value *spec, struct app_sp
 		return error_reason(r->err, ERROR_INVALID, "SpecInvalid",
 				    "spec.source.repoURL is missing: the URL of a Git "
 				    "repository is wanted");
+	if (has_login(out->repo_url))
+		return error_reason(
+			r->err, ERROR_INVALID, "SpecInvalid",
+			"spec.source.repoURL holds a user name or password: put them into a "
+			"Secret labelled modelsync.dev/secret-type: repository");
 	if (out->path[0] == '/' || strstr(out->path, ".."))
 		return error_reason(
 			r->err, ERROR_INVALID, "SpecInvalid",

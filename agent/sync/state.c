@@ -61,13 +61,18 @@ void state_id(char field[OBJECT_ID_HEX], const char *value, bool *dirty)
 	*dirty = true;
 }
 
-static void read_id(const struct value *object, const char *key, char out[OBJECT_ID_HEX])
+/* -1: something else than an id stands there. */
+static int read_id(const struct value *object, const char *key, char out[OBJECT_ID_HEX])
 {
 	const char *s = value_get_str(object, key);
 	struct object_id id;
 
-	if (s && !object_id_parse(s, &id))
-		snprintf(out, OBJECT_ID_HEX, "%s", s);
+	if (!s || !*s)
+		return 0;
+	if (object_id_parse(s, &id))
+		return -1;
+	snprintf(out, OBJECT_ID_HEX, "%s", s);
+	return 0;
 }
 
 static int64_t read_time(const struct value *object, const char *key)
@@ -98,25 +103,26 @@ static void read_history(struct state *s, const struct value *list)
 	}
 }
 
-static void read_first(struct state *s, const struct value *object)
+static int read_first(struct state *s, const struct value *object)
 {
 	const struct value *failed = value_get(object, "failed");
 	const struct value *seen = value_get(object, "firstSeen");
 	const struct value *report = value_get(object, "report");
 
 	s->source = mem_strdup(value_get_str(object, "source"));
-	read_id(object, "lastTrusted", s->last_trusted);
-	read_id(object, "applied", s->applied);
-	read_id(object, "attempted", s->attempted);
+	int bad = read_id(object, "lastTrusted", s->last_trusted) |
+		  read_id(object, "applied", s->applied) |
+		  read_id(object, "attempted", s->attempted) |
+		  read_id(seen, "commit", s->first_seen_commit);
 	s->failed_commit = mem_strdup(value_get_str(failed, "commit"));
 	s->failed_reason = mem_strdup(value_get_str(failed, "reason"));
 	s->failed_text = mem_strdup(value_get_str(failed, "message"));
-	read_id(seen, "commit", s->first_seen_commit);
 	s->first_seen_ms = read_time(seen, "at");
 	s->report_commit = mem_strdup(value_get_str(report, "commit"));
 	s->report_state = mem_strdup(value_get_str(report, "state"));
 	s->report_text = mem_strdup(value_get_str(report, "description"));
 	read_history(s, value_get(object, "history"));
+	return bad;
 }
 
 int state_read(struct state *s, const struct value *object, struct error *err)
@@ -148,8 +154,9 @@ int state_read(struct state *s, const struct value *object, struct error *err)
 	}
 	if (piece >= s->pieces)
 		s->pieces = (int)piece + 1;
-	if (!piece)
-		read_first(s, object);
+	if (!piece && read_first(s, object))
+		return error_reason(err, ERROR_INVALID, "StateInvalid",
+				    "SyncState of %s: a commit in it is no commit id", s->app);
 	return 0;
 }
 

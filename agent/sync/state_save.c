@@ -102,9 +102,10 @@ static void put_first(struct arena *a, const struct state *s, struct value *body
 /* The name of piece `index`. */
 static void piece_name(const struct state *s, int index, struct buf *out)
 {
-	state_name(s->app, out);
+	/* The first label tells pieces from an Application that is called so. */
 	if (index)
-		buf_printf(out, "-%d", index);
+		buf_printf(out, "inventory-%d.", index);
+	state_name(s->app, out);
 }
 
 /* Entries of a piece: all of them when it is created, else only those that differ. */
@@ -131,7 +132,8 @@ static size_t put_entries(struct arena *a, struct state *s, int index, bool all,
 		if ((int)strtol(me->key, &key, 10) != index)
 			continue;
 		me->value = &sent;
-		if (!inventory_get(&s->inventory, key + 1))
+		const struct inventory_entry *now = inventory_get(&s->inventory, key + 1);
+		if (!now || now->piece != index)
 			value_append(a, entries, key + 1, value_null(a));
 		n++;
 	}
@@ -348,8 +350,10 @@ void state_saver_free(struct state_saver *sv)
 	if (!sv)
 		return;
 	for (int i = 0; i < STATE_PIECES; i++)
-		if (sv->pieces[i].call)
+		if (sv->pieces[i].call) {
 			kube_cancel(sv->pieces[i].call);
+			mark_dirty(sv->state, i); /* it may not stand there */
+		}
 	timer_clear(&sv->timer);
 	free(sv->ns);
 	free(sv);
