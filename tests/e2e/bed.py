@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import datetime
 import http.client
 import json
 import os
@@ -118,6 +119,17 @@ def _request(url: str, method: str, body: Any, headers: Mapping[str, str],
 
 
 # ---- clusters --------------------------------------------------------------------------------
+
+
+class AuditMark(int):
+    """A place in the audit log, and when: what began earlier may end after it."""
+
+    at: str
+
+    def __new__(cls, offset: int) -> AuditMark:
+        mark = super().__new__(cls, offset)
+        mark.at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return mark
 
 
 class Cluster:
@@ -227,13 +239,14 @@ class Cluster:
 
     # the audit log (needs audit=True): how many requests did somebody make?
 
-    def audit_mark(self) -> int:
-        return Path(self._facts["audit_log"]).stat().st_size
+    def audit_mark(self) -> AuditMark:
+        return AuditMark(Path(self._facts["audit_log"]).stat().st_size)
 
     def requests(self, since: int = 0, *, agent: str = "", user: str = "") -> list[Json]:
         """Requests after the mark, once each, by User-Agent prefix and by user. A request is
         written when it ends (a watch when it begins, too)."""
         found: dict[str, Json] = {}
+        begun = since.at if isinstance(since, AuditMark) else ""
         with open(self._facts["audit_log"], "rb") as log:
             log.seek(since)
             for line in log:
@@ -241,7 +254,8 @@ class Cluster:
                     break           # still being written
                 event = json.loads(line)
                 if event.get("userAgent", "").startswith(agent) and \
-                        user in ("", event["user"]["username"]):
+                        user in ("", event["user"]["username"]) and \
+                        event["requestReceivedTimestamp"] >= begun:
                     found[event["auditID"]] = event
         return list(found.values())
 
