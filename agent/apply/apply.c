@@ -63,6 +63,14 @@ static bool failed(const struct apply *a)
 	return a->failures || a->end_err.kind != ERROR_NONE;
 }
 
+/* Absence that preflight saw is old news once a wave was written or waited for. */
+static bool must_look_again(const struct apply *a, const struct item *it)
+{
+	bool later = it->change->want->wave != a->items[0].change->want->wave;
+
+	return item_may_be_foreign(it) && (later || a->waited);
+}
+
 /* Has this item a request in the pass that runs? */
 static bool in_pass(const struct apply *a, const struct item *it)
 {
@@ -70,7 +78,7 @@ static bool in_pass(const struct apply *a, const struct item *it)
 	case APPLY_PREFLIGHT:
 		return item_needs_check(it) && !it->deferred;
 	case APPLY_CHECKING:
-		return item_needs_check(it) && it->deferred;
+		return item_needs_check(it) && (it->deferred || must_look_again(a, it));
 	case APPLY_WRITING:
 		return item_is_write(it);
 	case APPLY_PRUNING:
@@ -209,6 +217,7 @@ static bool go_on(struct apply *a, int64_t now)
 	}
 	if (must_await(a, writes ? &a->items[a->tier] : NULL)) {
 		enter(a, APPLY_AWAITING);
+		a->waited = true;
 		return true;
 	}
 	a->released |= !writes;

@@ -3,11 +3,11 @@
  *
  * Steps: preflight (dry-run every create, update and repair whose namespace and kind exist) ->
  * on_ready: the owner saves the union inventory and calls apply_write() -> waves, inside them
- * tiers of kinds (a tier waits for the tier before; what preflight could not reach is dry-run
- * before its own tier) -> health awaited after each wave -> prune -> done.
- * A refusal in preflight stops everything before the first write. A write that fails later lets
- * its tier finish, and nothing after it starts. A server that does not answer is no refusal:
- * nothing new is sent, and the end is ERROR_TRANSIENT.
+ * tiers of kinds (a tier waits for the tier before; what preflight could not reach, and what it
+ * found absent in a later wave, is dry-run before its own tier) -> health awaited after each
+ * wave -> prune -> done. A refusal in preflight stops everything before the first write. A
+ * write that fails later lets its tier finish, and nothing after it starts. A server that does
+ * not answer is no refusal: nothing new is sent, and the end is ERROR_TRANSIENT.
  *
  * Awaited are all objects of `desired` of the waves before the next one to be written, and of
  * all waves before the prune and at the end; changed by this plan or not, so that a second try
@@ -18,7 +18,8 @@
  *
  * force is used only on objects that carry our label or stand in the inventory by uid. A dry
  * run that answers 200 for an object thought absent met a foreign object: ForeignOwner, unless
- * Git says adopt.
+ * Git says adopt. A write that answers so fails the same way: its fields are joined then, but
+ * on_applied gets the error.
  */
 #ifndef APPLY_APPLY_H
 #define APPLY_APPLY_H

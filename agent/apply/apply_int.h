@@ -13,7 +13,7 @@
 enum apply_state {
 	APPLY_PREFLIGHT, /* dry runs of everything that can be dry-run now */
 	APPLY_READY,	 /* passed; the owner saves its inventory */
-	APPLY_CHECKING,	 /* dry runs of what preflight could not reach, one tier */
+	APPLY_CHECKING,	 /* dry runs of what preflight can't speak for, one tier */
 	APPLY_WRITING,	 /* one tier */
 	APPLY_AWAITING,	 /* health of the waves so far */
 	APPLY_PRUNING,	 /* one tier */
@@ -73,6 +73,7 @@ struct apply {
 	size_t tier;		  /* where the next tier begins */
 	size_t failures;	  /* items with err */
 	bool go;		  /* apply_write() was called */
+	bool waited;		  /* for health: what preflight saw is old */
 	bool stop;		  /* nothing new is sent, what is in flight comes to its end */
 	bool released;		  /* the last wave is healthy: prune */
 	struct gate gate;
@@ -83,7 +84,8 @@ struct apply {
 /* item.c */
 bool item_is_write(const struct item *it); /* create, update, repair */
 bool item_needs_check(const struct item *it);
-void item_send(struct item *it); /* what the state of the apply asks for */
+bool item_may_be_foreign(const struct item *it); /* if it exists: no label, no adopt */
+void item_send(struct item *it);		 /* what the state of the apply asks for */
 void item_cancel(struct item *it);
 void item_fail(struct item *it,
 	       const struct error *err); /* keeps a copy with its object's name */

@@ -3,7 +3,8 @@
  *
  * Whether an object thought absent is absent shows in the dry run: 201 would create it, 200 met
  * one that exists without our label. That is ours only if its uid stands in our inventory
- * (somebody took the label off), or if Git says adopt.
+ * (somebody took the label off), or if Git says adopt. Between the dry run and the write
+ * somebody may still make one: then the write's 200 shows it.
  */
 #include <stdlib.h>
 
@@ -54,6 +55,11 @@ void item_cancel(struct item *it)
 static bool adopted(const struct item *it)
 {
 	return it->change->want && it->change->want->adopt;
+}
+
+bool item_may_be_foreign(const struct item *it)
+{
+	return !it->change->labelled && !adopted(it);
 }
 
 /* ---- Dry runs ---- */
@@ -128,7 +134,7 @@ static void on_checked(struct item *it, const struct kube_reply *reply)
 	const struct error *err = &reply->err;
 	bool rechecked = it->recheck, probed = it->probe;
 
-	it->recheck = it->probe = false;
+	it->recheck = it->probe = it->ours = false;
 	if (err->kind == ERROR_NONE) {
 		if (reply->status != 201)
 			judge_found(it, reply);
@@ -189,6 +195,45 @@ static void read_answer(struct applied *done, const struct value *object)
 	done->newer = done->now->version != done->version;
 }
 
+static bool only_we_wrote(const struct value *object)
+{
+	const struct value *list = value_at(object, "metadata", "managedFields", NULL);
+	const struct value *entry;
+
+	array_each (list, i, entry) {
+		const char *subresource = value_get_str(entry, "subresource");
+
+		if (!text_eq(value_get_str(entry, "manager"), MANAGER) &&
+		    !(subresource && *subresource))
+			return false;
+	}
+	return true;
+}
+
+/* Another application's, as far as live knows: its manager is ours, too. */
+static bool of_another_application(const struct item *it, const struct value *object)
+{
+	const struct live_object *o = live_get(it->apply->live, it->change->key);
+	const struct value *labels = value_at(object, "metadata", "labels", NULL);
+
+	return o && *o->part_of && !text_eq(value_get_str(labels, LABEL_PART_OF), o->part_of);
+}
+
+/* An unforced write joins an object that was made since the dry run. A 200 may also mean that
+ * this very write made it, when its first answer was lost and it was sent again (curl does so
+ * by itself): then nobody else has written. */
+static bool joined_foreign(const struct item *it, const struct kube_reply *reply)
+{
+	const struct change *c = it->change;
+	const char *uid = value_get_str(value_get(reply->object, "metadata"), "uid");
+
+	if (reply->status == 201 || !item_may_be_foreign(it) || !uid)
+		return false;
+	if (c->known && text_eq(uid, c->uid))
+		return false;
+	return !only_we_wrote(reply->object) || of_another_application(it, reply->object);
+}
+
 static void on_written(struct item *it, const struct kube_reply *reply)
 {
 	struct apply *a = it->apply;
@@ -201,6 +246,12 @@ static void on_written(struct item *it, const struct kube_reply *reply)
 	}
 	if (reply->err.kind != ERROR_NONE) {
 		fail_write(it, &reply->err);
+		return;
+	}
+	if (joined_foreign(it, reply)) {
+		fail_foreign(it, "appeared while the sync ran, made by somebody else; our "
+				 "fields were joined to it");
+		fail_write(it, it->err);
 		return;
 	}
 	done.now = live_take(a->live, it->change->resource, reply->object);

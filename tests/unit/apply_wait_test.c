@@ -92,6 +92,135 @@ static void test_wait__later_wave_waits_for_health(void **state)
 	assert_non_null(story_config_get(s, "after"));
 }
 
+#define THEIRS                                                                            \
+	"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"after\"," \
+	"\"namespace\":\"default\"},\"data\":{\"text\":\"1\"}}"
+
+static const char *label_of(struct story *s, const char *name)
+{
+	return value_str(
+		value_at(story_config_get(s, name), "metadata", "labels", LABEL_PART_OF, NULL));
+}
+
+/* Started, and waiting for wave `wave` to become healthy before "after" is written. */
+static void start_waiting(struct story *s, int wave)
+{
+	story_want(s, "web.yaml", wave, DEPLOYMENT);
+	story_config(s, "after", "1");
+	story_start(s, NULL);
+	story_until_written(s, 1);
+	assert_non_null(deployment(s));
+}
+
+static void test_wait__object_made_during_the_wait_is_foreign(void **state)
+{
+	struct story *s = *state;
+
+	start_waiting(s, -1);
+	assert_non_null(apiserver_put(s->server, "kubectl", THEIRS));
+	set_status(s, deployment(s), AVAILABLE);
+	story_finish(s);
+	assert_string_equal(s->outcome.err.reason, "ForeignOwner");
+	assert_int_equal(story_writes(s), 1);
+	assert_null(label_of(s, "after"));
+}
+
+static void test_wait__later_wave_is_looked_at_again_only_where_absent(void **state)
+{
+	struct story *s = *state;
+
+	start_waiting(s, -1);
+	set_status(s, deployment(s), AVAILABLE);
+	story_finish(s);
+	assert_int_equal(apiserver_seen_count(s->server, "PATCH", "configmaps/after?"), 3);
+	assert_int_equal(apiserver_seen_count(s->server, "PATCH", "deployments/web?"), 2);
+	story_config(s, "after", "2");
+	apiserver_forget(s->server);
+	story_run(s);
+	assert_int_equal(s->outcome.updated, 1);
+	assert_int_equal(apiserver_seen_count(s->server, NULL, NULL), 2);
+}
+
+static void test_wait__first_write_after_a_wait_looks_again(void **state)
+{
+	struct story *s = *state;
+
+	story_want(s, "web.yaml", -1, DEPLOYMENT);
+	story_start(s, NULL);
+	story_until_written(s, 1);
+	story_config(s, "after", "1"); /* the next sync begins with the wait */
+	story_start(s, NULL);
+	story_settle(s);
+	assert_int_equal(apiserver_seen_count(s->server, "PATCH", "configmaps/after?"), 1);
+	assert_non_null(apiserver_put(s->server, "kubectl", THEIRS));
+	set_status(s, deployment(s), AVAILABLE);
+	story_finish(s);
+	assert_string_equal(s->outcome.err.reason, "ForeignOwner");
+	assert_null(label_of(s, "after"));
+}
+
+static void test_wait__write_that_joins_a_foreign_object_fails(void **state)
+{
+	struct story *s = *state;
+
+	s->hold = true;
+	story_config(s, "after", "1");
+	story_start(s, NULL);
+	assert_true(apiserver_run_until(s->server, &s->ready, SLOW));
+	assert_non_null(apiserver_put(s->server, "kubectl", THEIRS));
+	apply_write(s->apply);
+	story_finish(s);
+	assert_int_equal(s->outcome.err.kind, ERROR_REFUSED);
+	assert_string_equal(s->outcome.err.reason, "ForeignOwner");
+	assert_int_equal(s->outcome.failed, 1);
+	assert_int_equal(s->applied, 1);
+	assert_non_null(strstr(s->problems, "appeared while the sync ran"));
+	assert_int_equal(inventory_count(&s->inventory), 0);
+}
+
+static void test_wait__write_that_joins_another_application_fails(void **state)
+{
+	struct story *s = *state;
+	/* the manager is the same, so nothing conflicts, and it stands alone */
+	static const struct fault joined = {
+		.kind = FAULT_STATUS,
+		.method = "PATCH",
+		.status = 200,
+		.body = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+			"\"after\",\"namespace\":\"default\",\"uid\":\"u\",\"resourceVersion\":"
+			"\"9999\",\"labels\":{\"" LABEL_PART_OF "\":\"" PART_OF "\"}}}"};
+
+	s->hold = true;
+	story_config(s, "after", "1");
+	story_start(s, NULL);
+	assert_true(apiserver_run_until(s->server, &s->ready, SLOW));
+	assert_non_null(apiserver_put(s->server, MANAGER,
+				      "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+				      "\"metadata\":{\"name\":\"after\","
+				      "\"namespace\":\"default\",\"labels\":{\"" LABEL_PART_OF
+				      "\":\"other\"}}}"));
+	story_settle(s);
+	apiserver_fault(s->server, &joined);
+	apply_write(s->apply);
+	story_finish(s);
+	assert_string_equal(s->outcome.err.reason, "ForeignOwner");
+	assert_int_equal(inventory_count(&s->inventory), 0);
+}
+
+static void test_wait__create_whose_answer_was_lost_is_ours(void **state)
+{
+	struct story *s = *state;
+	struct fault lost = {
+		.kind = FAULT_CLOSE_DONE, .method = "PATCH", .skip = 1, .times = 1};
+
+	apiserver_fault(s->server, &lost);
+	story_config(s, "after", "1");
+	story_run(s);
+	assert_int_equal(apiserver_seen_count(s->server, "PATCH", NULL), 3);
+	assert_int_equal(s->outcome.err.kind, ERROR_NONE);
+	assert_int_equal(inventory_count(&s->inventory), 1);
+}
+
 static void test_wait__repair_does_not_wait(void **state)
 {
 	struct story *s = *state;
@@ -326,6 +455,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_wait__prune_waits_for_health),
 		TEST(test_wait__later_wave_waits_for_health),
+		TEST(test_wait__object_made_during_the_wait_is_foreign),
+		TEST(test_wait__later_wave_is_looked_at_again_only_where_absent),
+		TEST(test_wait__first_write_after_a_wait_looks_again),
+		TEST(test_wait__write_that_joins_a_foreign_object_fails),
+		TEST(test_wait__write_that_joins_another_application_fails),
+		TEST(test_wait__create_whose_answer_was_lost_is_ours),
 		TEST(test_wait__repair_does_not_wait),
 		TEST(test_wait__deadline_names_what_was_awaited),
 		TEST(test_wait__stalled_server_ends_with_the_deadline),
