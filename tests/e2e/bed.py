@@ -248,7 +248,9 @@ class Cluster:
         found: dict[str, Json] = {}
         begun = since.at if isinstance(since, AuditMark) else ""
         with open(self._facts["audit_log"], "rb") as log:
-            log.seek(since)
+            log.seek(max(0, since - 1))
+            if since and log.read(1) != b"\n":
+                log.readline()      # the mark fell into a line: it belongs to before
             for line in log:
                 if not line.endswith(b"\n"):
                     break           # still being written

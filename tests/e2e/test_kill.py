@@ -93,9 +93,13 @@ def test_killed_at_random_points_of_25_syncs(world: World, seed: int) -> None:
                 world.edit(name, "while it was dead")
     assert kills == 25
     agent.start()
-    status = world.synced(sha, 40)
-    assert status["summary"]["objects"] == len(fleet.wanted)
-    assert fleet.seen(part_of) == fleet.expected()
+
+    def as_git_says() -> bool:
+        assert fleet.seen(part_of) == fleet.expected()
+        return world.status()["summary"]["objects"] == len(fleet.wanted)
+
+    world.synced(sha, 40)       # perhaps said by the one before; the edit is seen a moment later
+    world.wait(as_git_says, "the cluster to equal Git", 40)
     assert {n: v for n, v in world.versions().items() if "theirs" in n} == theirs
     # the inventory is exactly what there is: the next prune knows all of it
     states = world.cluster.api(
