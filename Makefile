@@ -64,7 +64,7 @@ lint: ## layers, headers, format, clang-tidy, scripts, pinned versions
 	tests/lint/lint.sh
 demo: deps ## the main job, for real; KUBECONFIG=... uses a cluster of yours
 	@$(MAKE) --no-print-directory all
-	$$(tests/deps.sh venv)/python tests/demo/demo $(if $(KUBECONFIG),--kubeconfig $(KUBECONFIG))
+	$$(tests/deps.sh venv)/python tests/demo/demo $(if $(findstring command,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG))
 demo-stop: ## stop what the demo left running
 	python3 tests/demo/demo --stop
 bench: deps ## speed and memory against the floor; fails when a target is missed
