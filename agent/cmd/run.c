@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
@@ -13,12 +14,16 @@
 #include "sync/sync.h"
 #include "web/web.h"
 
+#define STOP_MS 3000
+
 struct run {
 	struct config config;
 	struct loop *loop;
 	struct kube *kube;
 	struct agent *agent;
 	struct web *web;
+	struct timer stopping;
+	int64_t stop_by_ms; /* boot-time clock; 0: not stopping */
 };
 
 static void help(void)
@@ -40,8 +45,25 @@ static void on_signal(void *arg, int signal)
 {
 	struct run *r = arg;
 
+	if (r->stop_by_ms) {
+		loop_stop(r->loop); /* asked twice */
+		return;
+	}
 	log_info("run", "stopping", "signal", strsignal(signal), LOG_END);
-	loop_stop(r->loop);
+	r->stop_by_ms = clock_mono_ms() + STOP_MS;
+	timer_set(&r->stopping, 0);
+}
+
+/* What is remembered is saved, if the API server takes it in time: a kill costs no more than a
+ * few needless repairs at the next start. */
+static void on_stopping(void *arg)
+{
+	struct run *r = arg;
+
+	if (agent_flush(r->agent) && clock_mono_ms() < r->stop_by_ms)
+		timer_set(&r->stopping, 20);
+	else
+		loop_stop(r->loop);
 }
 
 static int start(struct run *r, struct error *err)
@@ -66,6 +88,7 @@ static int start(struct run *r, struct error *err)
 		return -1;
 	if (*c->listen && web_new(r->loop, c->listen, r->agent, &r->web, err))
 		return -1;
+	timer_init(&r->stopping, r->loop, on_stopping, r);
 	if (loop_on_signal(r->loop, SIGTERM, on_signal, r) ||
 	    loop_on_signal(r->loop, SIGINT, on_signal, r))
 		return error_set(err, ERROR_BUG, "signals can't be handled");
@@ -74,6 +97,7 @@ static int start(struct run *r, struct error *err)
 
 static void stop(struct run *r)
 {
+	timer_clear(&r->stopping);
 	web_free(r->web);
 	agent_free(r->agent);
 	if (r->kube)

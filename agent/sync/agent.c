@@ -452,6 +452,20 @@ int agent_new(struct kube *k, const struct agent_options *o, struct agent **out,
 	return 0;
 }
 
+bool agent_flush(struct agent *a)
+{
+	struct map_entry *e;
+	bool busy = false;
+
+	for (size_t i = 0; (e = map_next(&a->apps, &i));) {
+		struct app *app = e->value;
+		if (state_unsaved(&app->state) && !state_saving(app->saver))
+			state_save(app->saver);
+		busy |= state_saving(app->saver);
+	}
+	return busy;
+}
+
 void agent_free(struct agent *a)
 {
 	struct map_entry *e;

@@ -39,6 +39,9 @@ struct agent_options {
 int agent_new(struct kube *k, const struct agent_options *o, struct agent **out,
 	      struct error *err);
 void agent_free(struct agent *a);
+/* Before an orderly end: starts to save what differs from what is stored. True while that runs.
+ */
+bool agent_flush(struct agent *a);
 /* True when every Application has been looked at once; `why` gets what is awaited. */
 bool agent_ready(const struct agent *a, struct buf *why);
 /* Prometheus text format 0.0.4. */
