@@ -292,9 +292,18 @@ static void check_allowed(struct subject *s, const char *ns)
 		if (!strcmp(never[i].group, s->group) && !strcmp(never[i].kind, s->kind))
 			wrong(s, value_get(s->o, "kind"), "KindNotAllowed",
 			      "no Application may manage %s: %s", s->kind, never[i].why);
-	if (slash && !strcmp(s->group, "modelsync.dev") && !strcmp(s->kind, "Application") &&
-	    !strcmp(s->name, slash + 1) && strlen(ns) == (size_t)(slash - app) &&
-	    !memcmp(ns, app, strlen(ns)))
+	bool application =
+		!strcmp(s->group, "modelsync.dev") && !strcmp(s->kind, "Application");
+	/* There are the keys, the policies and the memory: who runs a pod there has them. */
+	const char *space = !strcmp(s->kind, "Namespace") && !*s->group ? s->name : ns;
+	if (slash && !application && strlen(space) == (size_t)(slash - app) &&
+	    !memcmp(space, app, strlen(space)))
+		wrong(s, value_get(s->o, "kind"), "NamespaceNotAllowed",
+		      "namespace %s is the agent's own: nothing but Applications is managed "
+		      "there",
+		      space);
+	if (slash && application && !strcmp(s->name, slash + 1) &&
+	    strlen(ns) == (size_t)(slash - app) && !memcmp(ns, app, strlen(ns)))
 		wrong(s, value_get(s->o, "kind"), "KindNotAllowed",
 		      "this is the Application that governs this very path; an administrator "
 		      "applies it");

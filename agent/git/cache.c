@@ -4,9 +4,13 @@
  */
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include <git2/odb_backend.h>
+#include <git2/sys/odb_backend.h>
+
 #include "git/git_int.h"
 
 static char *pack_dir(git_repository *repo)
@@ -99,6 +103,71 @@ static void keep_path(void *arg, const char *path)
 	struct old_packs *old = arg;
 
 	*vec_push(&old->paths) = mem_strdup(path);
+}
+
+struct sizes {
+	git_odb *odb;
+	size_t largest;
+};
+
+static int look_at_size(const git_oid *id, void *arg)
+{
+	struct sizes *s = arg;
+	git_object_t type;
+	size_t len;
+
+	/* From the object's own header: nothing is unpacked. */
+	if (git_odb_read_header(&len, &type, s->odb, id) < 0)
+		return -1;
+	if (len > s->largest)
+		s->largest = len;
+	return 0;
+}
+
+static int largest_object(const char *idx, size_t *largest)
+{
+	struct sizes s = {0};
+	git_odb_backend *pack = NULL;
+	int rc = git_odb_new(&s.odb);
+
+	if (rc == 0)
+		rc = git_odb_backend_one_pack(&pack, idx);
+	if (rc == 0)
+		rc = git_odb_add_backend(s.odb, pack, 1);
+	if (rc == 0)
+		rc = git_odb_foreach(s.odb, look_at_size, &s);
+	git_odb_free(s.odb);
+	*largest = s.largest;
+	return rc;
+}
+
+int cache_check_sizes(git_repository *repo, int64_t since_s, struct error *err)
+{
+	AUTO_FREE char *dir = pack_dir(repo);
+	struct old_packs all = {0};
+	int rc = 0;
+
+	each_file(dir, "pack-", ".idx", keep_path, &all);
+	for (size_t i = 0; i < all.paths.len; i++) {
+		char *idx = all.paths.items[i];
+		size_t largest = 0, stem = strlen(idx) - strlen(".idx");
+		struct stat st;
+
+		if (rc == 0 && stat(idx, &st) == 0 && st.st_mtime >= since_s &&
+		    (largest_object(idx, &largest) < 0 || largest > (size_t)GIT_OBJECT_MAX)) {
+			AUTO_FREE char *pack = mem_printf("%.*s.pack", (int)stem, idx);
+
+			unlink(idx);
+			unlink(pack);
+			rc = error_reason(
+				err, ERROR_INVALID, "PackTooLarge",
+				"an object of %zu bytes was sent, at most %lld are taken",
+				largest, GIT_OBJECT_MAX);
+		}
+		free(idx);
+	}
+	vec_clear(&all.paths);
+	return rc;
 }
 
 int cache_repack(git_repository *repo, struct error *err)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/clock.h"
 #include "git/git_int.h"
 
 #define ORDERS_MAX (4 * 1024 * 1024)
@@ -307,6 +308,7 @@ static int list_refs(struct fetch *f, struct error *err)
 static int fetch_missing(struct fetch *f, bool *fetched, struct error *err)
 {
 	git_strarray specs;
+	int64_t since_s;
 
 	/* A commit that is wanted by its id: any branch or tag may hold it. */
 	if (f->need_all) {
@@ -317,7 +319,13 @@ static int fetch_missing(struct fetch *f, bool *fetched, struct error *err)
 	if (!*fetched)
 		return 0;
 	specs = (git_strarray){f->refspecs.items, f->refspecs.len};
-	return remote_fetch(&f->remote, &specs, err);
+	since_s = clock_now_ms() / 1000 - 1;
+	if (remote_fetch(&f->remote, &specs, err) < 0)
+		return -1;
+	if (cache_check_sizes(f->repo, since_s, err) == 0)
+		return 0;
+	drop_refs(f); /* they name what is not there any more */
+	return -1;
 }
 
 static void say_result(struct fetch *f, bool fetched)

@@ -29,12 +29,14 @@ char *object_id_hex(const struct object_id *id, char out[OBJECT_ID_HEX]); /* ret
 bool object_id_eq(const struct object_id *a, const struct object_id *b);
 
 /* Caps, each with a reason code of its own; checked before anything of that size is stored. */
-#define GIT_COMMIT_MAX (64 * 1024)	     /* CommitTooLarge */
-#define GIT_BLOB_MAX   (3 * 1024 * 1024)     /* FileTooLarge */
-#define GIT_TREE_DEPTH 32		     /* TreeTooDeep */
-#define GIT_TREE_PATH  1024		     /* PathTooLong */
-#define GIT_TREE_FILES 50000		     /* TooManyFiles */
-#define GIT_PACK_MAX   (512LL * 1024 * 1024) /* PackTooLarge */
+#define GIT_COMMIT_MAX (64 * 1024)	 /* CommitTooLarge */
+#define GIT_BLOB_MAX   (3 * 1024 * 1024) /* FileTooLarge */
+#define GIT_TREE_DEPTH 32		 /* TreeTooDeep */
+#define GIT_TREE_PATH  1024		 /* PathTooLong */
+#define GIT_TREE_FILES 50000		 /* TooManyFiles */
+#define GIT_OBJECT_MAX \
+	(96LL * 1024 * 1024)		   /* any object of a pack, also unread: PackTooLarge */
+#define GIT_PACK_MAX (512LL * 1024 * 1024) /* PackTooLarge */
 
 /* ---- Object database: read-only, by id. Closed when the last holder lets go. ---- */
 

@@ -117,6 +117,10 @@ int fence_raise(const struct fence *f, int *landlock, struct error *err);
 /* Write the packs of a cache as one, when there are many. Killed half-way, nothing is lost. */
 int cache_repack(git_repository *repo, struct error *err);
 size_t cache_packs(git_repository *repo);
+/* Objects of packs younger than `since_s` that are larger than GIT_OBJECT_MAX: their packs are
+ * deleted, and the fetch is PackTooLarge. What passes here bounds what reading any object, or
+ * the base of its delta, can cost. */
+int cache_check_sizes(git_repository *repo, int64_t since_s, struct error *err);
 /* Remove what a killed fetch left half-written. */
 void cache_sweep(const char *repo_dir);
 

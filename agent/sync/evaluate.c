@@ -87,8 +87,10 @@ static struct verified *find_target(struct app *app, struct error *err)
 	if (v || !has_trusted || !app->source->repo)
 		return v;
 	/* Refused, or the repository is out of reach: go on with what was trusted last. */
-	if (!repo_revision_at(app->source->repo, &trusted, &back, err))
-		trust_again(back, &trusted, policy, &v, &again);
+	if (!repo_revision_at(app->source->repo, &trusted, &back, err) &&
+	    trust_again(back, &trusted, policy, &v, &again) &&
+	    app->refusal.code == REFUSAL_NONE)
+		app->refusal = again; /* revoked since: says so, and is not healed */
 	revision_free(back);
 	return v;
 }
@@ -365,6 +367,8 @@ void app_evaluate(struct app *app)
 	struct verified *v;
 
 	app->failure = (struct error)ERROR_INIT;
+	desired_free(app->base); /* made anew where it is needed, by the policy in force */
+	app->base = NULL;
 	app->base_failed = false;
 	map_clear(&app->drifted);
 	app->waiting = app->kept = 0;

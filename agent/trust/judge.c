@@ -201,8 +201,18 @@ int judge_node(const struct judge *j, const struct range *range, uint32_t at, st
 	const struct node *n = &range->nodes.items[at];
 
 	r->fingerprint[0] = r->principal[0] = '\0';
-	if (judge_read(range->odb, &n->id, raw, c, r) < 0 ||
-	    judge_parents(j, range, n, r) < 0 || judge_now(j, &n->id, c, r) < 0)
+	if (judge_read(range->odb, &n->id, raw, c, r) < 0)
+		return -1;
+	/* It can be read now and could not be during the walk: its ancestors were not seen. */
+	if (!n->loaded) {
+		char s[16];
+		return refuse(
+			r, REFUSAL_HISTORY_GAP, &n->id,
+			"commit %s came while its history was walked; the next poll looks "
+			"again",
+			short_id(&n->id, s));
+	}
+	if (judge_parents(j, range, n, r) < 0 || judge_now(j, &n->id, c, r) < 0)
 		return -1;
 	return judge_signature(j, &n->id, c, out, r);
 }

@@ -172,6 +172,18 @@ static const struct row rows[] = {
 	 "a.yaml:2:7: KindNotAllowed: Application shop: this is the Application that governs "
 	 "this "
 	 "very path; an administrator applies it\n"},
+	{"nothing but Applications in the agent's own namespace",
+	 "== a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: "
+	 "agent}\n---\n"
+	 "apiVersion: v1\nkind: Namespace\nmetadata: {name: agent}\n---\n"
+	 "apiVersion: modelsync.dev/v1alpha1\nkind: Application\n"
+	 "metadata: {name: other, namespace: agent}\n",
+	 "a.yaml:2:7: NamespaceNotAllowed: ConfigMap a: namespace agent is the agent's own: "
+	 "nothing "
+	 "but Applications is managed there\n"
+	 "a.yaml:6:7: NamespaceNotAllowed: Namespace agent: namespace agent is the agent's "
+	 "own: "
+	 "nothing but Applications is managed there\n"},
 	{"hooks by name",
 	 "== a.yaml\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: a\n  annotations:\n"
 	 "    argocd.argoproj.io/hook: PreSync\n",

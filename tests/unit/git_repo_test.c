@@ -339,6 +339,25 @@ static void test_fetch__packs_have_a_cap(void **state)
 	child_result_clear(&r);
 }
 
+/* A small pack of a large object: whatever reads it, or a delta on it, would unpack it whole.
+ */
+static void test_fetch__objects_have_a_cap(void **state)
+{
+	struct poll *p = *state;
+	struct child_result r;
+
+	fixture_sh(&p->f, "truncate -s 101M zeros && git add zeros && git commit -q -m zeros");
+	fetch(p, ",\"packMax\":400000000", &r);
+	if (!strstr(r.out.ptr, "PackTooLarge") || !strstr(r.out.ptr, "an object of 105906176"))
+		fail_msg("%s", r.out.ptr);
+	assert_int_equal(r.exit_code, 1);
+	child_result_clear(&r);
+	fetch(p, ",\"packMax\":400000000",
+	      &r); /* nothing of it was kept that a second try would take for good */
+	assert_non_null(strstr(r.out.ptr, "PackTooLarge"));
+	child_result_clear(&r);
+}
+
 static void test_fetch__without_orders_it_does_nothing(void **state)
 {
 	const char *argv[] = {"/proc/self/exe", "git-fetch", NULL};
@@ -617,6 +636,7 @@ int main(int argc, char **argv)
 		TEST(test_cache__every_url_has_its_own),
 		TEST(test_repo__urls_are_checked_before_anything_runs),
 		TEST(test_fetch__packs_have_a_cap),
+		TEST(test_fetch__objects_have_a_cap),
 		TEST(test_fetch__without_orders_it_does_nothing),
 		TEST(test_fence__writes_only_the_cache_reads_no_secret_runs_nothing),
 		TEST(test_poll__server_that_stalls_is_left_at_the_deadline),
