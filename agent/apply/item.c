@@ -6,6 +6,7 @@
  * (somebody took the label off), or if Git says adopt. Between the dry run and the write
  * somebody may still make one: then the write's 200 shows it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "apply/apply_int.h"
@@ -34,16 +35,27 @@ bool item_needs_check(const struct item *it)
 	return item_is_write(it) && (it->apply->o.preflight || !it->change->labelled);
 }
 
+/* "Service shop/web: why". The API client's own sentences name the object already. */
+static void name_object(const struct item *it, struct error *err)
+{
+	const struct change *c = it->change;
+	char text[256];
+
+	snprintf(text, sizeof text, "%s %s", c->want ? c->want->kind : c->resource->kind,
+		 c->name);
+	if (!text_starts(err->text, text))
+		error_wrap(err, "%s", object_key_text(c->key, text, sizeof text));
+}
+
 void item_fail(struct item *it, const struct error *err)
 {
-	char text[256];
 
 	if (it->err)
 		return;
 	it->apply->failures++;
 	it->err = mem_alloc(sizeof *it->err);
 	*it->err = *err;
-	error_wrap(it->err, "%s", object_key_text(it->change->key, text, sizeof text));
+	name_object(it, it->err);
 }
 
 void item_cancel(struct item *it)
@@ -79,13 +91,12 @@ static void fail_foreign(struct item *it, const char *found)
 static void end_all(struct item *it, const struct error *err)
 {
 	struct apply *a = it->apply;
-	char text[256];
 
 	a->stop = true;
 	if (a->end_err.kind != ERROR_NONE)
 		return;
 	a->end_err = *err;
-	error_wrap(&a->end_err, "%s", object_key_text(it->change->key, text, sizeof text));
+	name_object(it, &a->end_err);
 }
 
 static void judge_found(struct item *it, const struct kube_reply *reply)
