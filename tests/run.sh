@@ -33,7 +33,7 @@ part() # NAME COMMAND...
 e2e() # PROGRAM NAME
 {
 	local counts=$log/$2.txt
-	MODELSYNC_BIN=$1 pytest -q -p no:cacheprovider -n "${E2E_WORKERS:-4}" --dist loadgroup \
+	MODELSYNC_BIN=$1 pytest -q -p no:cacheprovider -n "${E2E_WORKERS:-4}" \
 		--maxfail "${E2E_MAXFAIL:-20}" tests/e2e 2>&1 | tee "$counts"
 }
 

@@ -156,7 +156,8 @@ static void test_apply__one_refused_object_among_good_ones_writes_nothing(void *
 	assert_false(s->outcome.wrote);
 	assert_false(s->ready);
 	assert_int_equal(story_writes(s), 0);
-	assert_non_null(strstr(s->problems, "b.yaml:1 Rejected ConfigMap b in namespace default: "));
+	assert_non_null(
+		strstr(s->problems, "b.yaml:1 Rejected ConfigMap b in namespace default: "));
 	assert_non_null(strstr(s->problems, "too strange"));
 }
 
@@ -175,7 +176,8 @@ static void test_apply__problems_come_in_the_order_of_files(void **state)
 	strcpy(first, s->problems);
 	assert_int_equal(s->outcome.failed, 6);
 	assert_true(text_starts(first, "a.yaml"));
-	assert_non_null(strstr(first, "\nz.yaml:1 Rejected ConfigMap 0 in namespace default: "));
+	assert_non_null(
+		strstr(first, "\nz.yaml:1 Rejected ConfigMap 0 in namespace default: "));
 	assert_true(strstr(first, "\nz.yaml") > strstr(first, "\ne.yaml"));
 	apiserver_clear_faults(s->server);
 	apiserver_fault(s->server, &slow);
