@@ -43,6 +43,18 @@ unit() # MAKE ARGUMENTS...
 	make --no-print-directory -s -j"$jobs" "$@" all && make --no-print-directory -s -j"$jobs" "$@" check
 }
 
+# What the tests started goes with them (a demo in this checkout stays); KEEP=1 leaves it up.
+clean_up()
+{
+	local tool name
+	[ -z "${KEEP:-}" ] || return 0
+	for tool in tests/cluster/cluster tests/forge/forge; do
+		"$tool" status --json 2>/dev/null | jq -r '.[].name' | grep -E '^(e2e|bed)' |
+			while read -r name; do "$tool" stop "$name" --clean >/dev/null 2>&1; done
+	done
+}
+trap clean_up EXIT
+
 # The test bed's programs take minutes to build on a new machine and nothing after that.
 if [[ " $parts " == *" e2e "* || " $parts " == *" e2e-san "* ]]; then
 	tests/cluster/cluster build >"$log/cluster-build.txt" || exit 1
