@@ -149,7 +149,7 @@ void buf_put_base64(struct buf *b, const void *data, size_t len)
 	}
 }
 
-static int base64_digit(char c)
+int buf_base64_digit(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -172,7 +172,7 @@ int buf_put_base64_decoded(struct buf *b, const char *s, size_t len)
 			pads++;
 			continue;
 		}
-		int d = base64_digit(s[i]);
+		int d = buf_base64_digit(s[i]);
 		if (d < 0 || pads)
 			goto bad;
 		bits = bits << 6 | (uint32_t)d;

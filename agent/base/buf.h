@@ -43,6 +43,8 @@ void buf_put_safe(struct buf *b, const char *s, size_t len);
 void buf_put_hex(struct buf *b, const unsigned char *data, size_t len);
 void buf_put_base64(struct buf *b, const void *data,
 		    size_t len); /* standard alphabet, padded */
+/* Value of a digit of the standard alphabet, -1 for any other byte. */
+int buf_base64_digit(char c);
 /* Decode standard base64 (padding optional, white space skipped). -1 on any other byte. */
 int buf_put_base64_decoded(struct buf *b, const char *s, size_t len);
 

@@ -20,17 +20,6 @@ struct base64 {
 	bool ended;	 /* padding was seen */
 };
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static int base64_group(struct base64 *b)
 {
 	size_t n = (size_t)(3 - b->pads);
@@ -51,7 +40,7 @@ static int base64_group(struct base64 *b)
 static int base64_feed(struct base64 *b, const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		int d = base64_digit(s[i]);
+		int d = buf_base64_digit(s[i]);
 
 		if (b->ended || (d < 0 && s[i] != '=') || (d >= 0 && b->pads))
 			return -1;
